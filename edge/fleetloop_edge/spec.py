@@ -1,0 +1,203 @@
+"""The small frozen values that say what a device computes; they travel in the bundle's manifest.
+
+Plain dataclasses (no pydantic on the device). ``pipelines.params`` validates YAML straight into them, so a
+key has one definition. ``to_dict``/``from_dict`` are exact inverses over JSON types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+Statistic = Literal["mean", "std", "min", "max", "range", "slope", "delta"]
+"""Trailing-window statistics. slope: per row; delta: last minus mean."""
+
+PerRow = Literal["value", "deviation", "ewma", "age", "missing"]
+"""Features that need no window: they may also feed the sequence model, one vector a row."""
+
+
+@dataclass(frozen=True)
+class Trailing:
+    """A set of window statistics: each of `stats` over each of `windows` rows, for every channel."""
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    stats: tuple[Statistic, ...]
+    windows: tuple[int, ...]  # rows
+
+
+@dataclass(frozen=True)
+class Spike:
+    """Trailing Hampel filter: a value further than `sigmas` robust deviations from the median is dropped.
+
+    The robust deviation is 1.4826 x the median absolute deviation of the last `window` measured values, and at
+    least `floor` x the channel's stated range, so that a constant signal may move.
+    """
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    window: int = 11  # measured values
+    sigmas: float = 6.0
+    floor: float = 0.005  # share of (max - min)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """What the sequence model sees: the last `steps` rows of the per-row features named in `inputs`."""
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    steps: int = 48
+    inputs: tuple[PerRow, ...] = ("value", "deviation", "age")
+    pad: Literal["first", "zero"] = "first"  # left-pad short histories with the first row, or with the mean
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Everything from rows to features; hashed into the model and the bundle.
+
+    Grid: a slot is [k x period, (k+1) x period); the last measured value by time stands for the slot. A row is used
+    if it was received by slot end + late_s. An empty slot holds the last values for at most `fill` slots; a longer
+    silence emits no row and resets window state (not life state: age, own baseline).
+    """
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    channels: tuple[str, ...]
+    period_s: float
+    fill: int = 3  # slots
+    late_s: float = 0.0
+    spike: Spike | None = None
+    trailing: tuple[Trailing, ...] = ()
+    ewma: tuple[float, ...] = ()  # weights of the newest value
+    baseline_rows: int = 0  # rows of a device's first life that make its own baseline; 0: no deviation
+    age: bool = True  # rows since commissioning
+    missing: bool = True  # one 0/1 a channel: not measured in this slot
+    min_rows: int = 1  # no answer below this many rows since the last reset
+    sequence: Sequence = field(default_factory=Sequence)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One signal: canonical unit and the range outside which a value is no measurement."""
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    name: str
+    unit: str
+    min: float
+    max: float
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """Where a channel's value stands in a vendor's record, and how it becomes the canonical unit: x*scale+offset."""
+
+    field: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+TimeFormat = Literal["iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "counter"]
+
+
+@dataclass(frozen=True)
+class TimeMap:
+    """How a record's time is read.
+
+    `format` is a name of TimeFormat or a strptime pattern; `zone` is the IANA zone of a local time. A counter is
+    start + value x period_s.
+    """
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    field: str
+    format: str = "iso"
+    zone: str = "UTC"
+    start: str | None = None  # ISO; for counters
+    period_s: float | None = None  # for counters
+
+
+@dataclass(frozen=True)
+class SourceMap:
+    """A source's mapping, compiled for the device: names, units as scale and offset, times, missing codes.
+
+    device, site, vendor, firmware are templates over the record's fields: ``"pump-{id}"``, or a plain word.
+    """
+
+    name: str
+    decoder: str  # a key of fleetloop_edge.decoders.DECODERS
+    device: str
+    time: TimeMap
+    received: TimeMap | None
+    delay_s: float  # received = time + delay_s where the source does not say
+    channels: dict[str, FieldMap]  # canonical channel name -> field
+    missing: tuple[str, ...] = ()  # codes as text; numbers compare as numbers
+    site: str | None = None
+    vendor: str | None = None
+    firmware: str | None = None
+
+
+@dataclass(frozen=True)
+class DecisionSpec:
+    """When a score becomes an action."""
+
+    action: str  # what to do, e.g. "inspect"
+    direction: Literal["above", "below"]
+    threshold: float  # in score units; learnt on the calibration side
+    consecutive: int  # rows in a row beyond the threshold
+    phrase: str  # e.g. "failure within 48 h"
+    unit: str  # of the score, "" for a probability
+    max_missing: float  # share of channels missing in the last row above which the fallback answers; 1: never
+    abstain_missing: float  # share above which nobody answers
+
+
+def to_dict(value: Any) -> Any:
+    """A spec as JSON types; tuples become lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_dict(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [to_dict(v) for v in value]
+    if isinstance(value, dict):
+        return {k: to_dict(v) for k, v in value.items()}
+    return value
+
+
+def from_dict(kind: type[T], data: Any) -> T:
+    """The spec of type `kind` that `to_dict` wrote. Raises TypeError or ValueError naming the unknown key."""
+    return typing.cast(T, _build(kind, data, kind.__name__))
+
+
+def _build(kind: Any, data: Any, path: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        known = {f.name for f in dataclasses.fields(kind)}
+        unknown = set(data) - known
+        if unknown:
+            raise ValueError(f"{path}.{sorted(unknown)[0]} is not a known key; expected {', '.join(sorted(known))}")
+        return kind(**{k: _build(hints[k], v, f"{path}.{k}") for k, v in data.items()})  # type: ignore[operator]
+    if origin in (types.UnionType, typing.Union):
+        return None if data is None else _build(next(a for a in args if a is not type(None)), data, path)
+    if origin is tuple:
+        return tuple(_build(args[0], v, path) for v in data)
+    if origin is dict:
+        return {k: _build(args[1], v, f"{path}.{k}") for k, v in data.items()}
+    return data
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one byte form of a value: sorted keys, no spaces, UTF-8; NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def spec_hash(spec: Any) -> str:
+    """sha256 of a spec's canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(to_dict(spec))).hexdigest()

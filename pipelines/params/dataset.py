@@ -1,0 +1,137 @@
+"""A dataset: which rows. Sources (files + decoder + mapping), the channel contract, and how rows are stored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fleetloop_edge.spec import TimeMap
+from pipelines.frozen import Frozen
+
+
+class ChannelSpec(Frozen):
+    """One signal: canonical unit, and the range outside which a value is no measurement."""
+
+    unit: str  # a pint unit, or "" for a pure number
+    min: float
+    max: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ChannelSpec:
+        if not self.min < self.max:
+            raise ValueError(f"min {self.min} must be below max {self.max}")
+        return self
+
+
+class ChannelField(Frozen):
+    """Where a channel stands in a vendor's record, in which unit."""
+
+    field: str
+    unit: str | None = None  # None: already canonical
+
+
+class TableFormat(Frozen):
+    """The dialect of a text table (decoder `table`)."""
+
+    delimiter: str = ","  # "whitespace" for runs of blanks
+    header: bool = True
+    columns: tuple[str, ...] = ()  # names where there is no header
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+
+
+class Ending(Frozen):
+    """How a table tells of a failure without a log.
+
+    last_row: a device's history ends with the event, at its last row's time (run to failure).
+    field: the record says how many periods after the device's last row the event comes (C-MAPSS RUL files).
+    """
+
+    event: str = "failure"
+    field: str | None = None
+
+
+class SourceSpec(Frozen):
+    """Files of one vendor and their mapping. `kind` says which table they fill."""
+
+    files: str  # glob below data/raw/<dataset>
+    kind: Literal["rows", "events", "ending"] = "rows"
+    decoder: str = "json"  # senml, json, table
+    table: TableFormat = TableFormat()
+    device: str  # template over the record's fields and {row}, {file}: "train-{unit}"
+    time: TimeMap | None = None
+    received: TimeMap | None = None
+    delay_s: float = Field(0.0, ge=0)  # received = time + delay_s where the source does not say
+    site: str | None = None  # templates
+    vendor: str | None = None
+    firmware: str | None = None
+    side: Literal["train", "calibration", "test"] | None = None  # given side; None: hashed
+    channels: dict[str, ChannelField] = {}
+    missing: tuple[str | float, ...] = ()  # codes that mean "not measured"
+    event: str | None = None  # template: kind of event, for kind: events
+    value: str | None = None  # field with the event's value
+    ending: Ending | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> SourceSpec:
+        if self.kind == "rows" and (self.time is None or not self.channels):
+            raise ValueError("a source of rows needs time and channels")
+        if self.kind == "events" and (self.time is None or self.event is None):
+            raise ValueError("a source of events needs time and event")
+        if self.kind == "ending" and (self.ending is None or self.ending.field is None):
+            raise ValueError("a source of kind ending needs ending.field")
+        return self
+
+
+class Storage(Frozen):
+    """bucket=<hash(device) % buckets>/<span>.parquet."""
+
+    buckets: int = Field(4, ge=1, le=256)
+    span: Literal["day", "month", "year", "all"] = "month"
+
+
+class Contract(Frozen):
+    """What the rows must keep. Row rules send a row to the rejected keys; table rules fail the stage or warn."""
+
+    missing_share_max: float = Field(0.5, ge=0, le=1)  # of a channel, over the dataset
+    quarantine_share_max: float = Field(0.05, ge=0, le=1)  # of the records
+    row_missing_max: float = Field(0.99, ge=0, le=1)  # share of channels missing in a row: above it the row is rejected
+    gap_s_max: float | None = None  # longest silence of a device
+    flat_rows_max: int | None = None  # longest run of one equal value in a channel
+    devices_min: int = Field(2, ge=1)
+    warn_only: tuple[str, ...] = ()  # names of table rules that warn instead of failing
+
+
+class SimulateSpec(Frozen):
+    """The seeded fleet behind a simulated dataset (`fleetloop data simulate`)."""
+
+    fleet: str = "pumps"
+    seed: int = 7
+    devices: int = Field(60, ge=3)
+    start: str = "2026-01-01T00:00:00Z"
+    days: int = Field(75, ge=1)
+    life_days: float = Field(28.0, gt=0)  # mean days to failure of a fresh machine under full load
+
+
+class DatasetSpec(Frozen):
+    """Which rows: sources, channels with their contract, row period and storage."""
+
+    title: str
+    period_s: float = Field(gt=0)  # seconds between rows
+    channels: dict[str, ChannelSpec]
+    sources: dict[str, SourceSpec]
+    storage: Storage = Storage()
+    contract: Contract = Contract()
+    simulate: SimulateSpec | None = None
+
+    @model_validator(mode="after")
+    def _known_channels(self) -> DatasetSpec:
+        for name, source in self.sources.items():
+            unknown = sorted(set(source.channels) - set(self.channels))
+            if unknown:
+                raise ValueError(
+                    f"sources.{name}.channels.{unknown[0]} is not a channel of the dataset; "
+                    f"expected one of {', '.join(self.channels)}"
+                )
+        return self

@@ -1,0 +1,164 @@
+"""Read params.yaml into the typed tree; every error names the key's path and what is allowed there."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from pipelines.errors import ParamsError
+from pipelines.frozen import Frozen
+from pipelines.params.dataset import DatasetSpec
+from pipelines.params.use_case import UseCaseSpec
+
+
+class ActiveUseCase(Frozen):
+    """The entry of an active use case; DVC's foreach reads the dataset from it."""
+
+    dataset: str
+
+
+class Active(Frozen):
+    """What `dvc repro` and `fleetloop run` work on."""
+
+    datasets: tuple[str, ...]
+    use_cases: dict[str, ActiveUseCase]
+
+
+class Params(Frozen):
+    """The whole of params.yaml."""
+
+    active: Active
+    datasets: dict[str, DatasetSpec]
+    use_cases: dict[str, UseCaseSpec]
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Params:
+        for name, case in self.use_cases.items():
+            if case.dataset not in self.datasets:
+                raise ValueError(f"use_cases.{name}.dataset: no dataset {case.dataset!r}; {_expected(self.datasets)}")
+        for name, entry in self.active.use_cases.items():
+            if name not in self.use_cases:
+                raise ValueError(f"active.use_cases.{name}: no such use case; {_expected(self.use_cases)}")
+            if entry.dataset != self.use_cases[name].dataset:
+                raise ValueError(
+                    f"active.use_cases.{name}.dataset is {entry.dataset!r} but use_cases.{name}.dataset is "
+                    f"{self.use_cases[name].dataset!r}; run `fleetloop activate {name}`"
+                )
+            if entry.dataset not in self.active.datasets:
+                raise ValueError(f"active.datasets lacks {entry.dataset!r}; run `fleetloop activate {name}`")
+        for name in self.active.datasets:
+            if name not in self.datasets:
+                raise ValueError(f"active.datasets: no dataset {name!r}; {_expected(self.datasets)}")
+        return self
+
+    def dataset(self, name: str) -> DatasetSpec:
+        """The dataset. Raises ParamsError naming the known ones."""
+        return _pick(self.datasets, name, "dataset", "fleetloop data list")
+
+    def use_case(self, name: str) -> UseCaseSpec:
+        """The use case. Raises ParamsError naming the known ones."""
+        return _pick(self.use_cases, name, "use case", "fleetloop use-cases")
+
+
+def load_params(root: Path) -> Params:
+    """The typed tree of root/params.yaml. Raises ParamsError with the key's path and what is allowed there."""
+    path = root / "params.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ParamsError(f"{path} does not exist; run fleetloop in the folder that holds params.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ParamsError(f"{path} must hold the keys active, datasets and use_cases")
+    try:
+        return Params.model_validate(_filled(raw))
+    except ValidationError as error:
+        raise ParamsError(f"{path.name}: {_sentence(error.errors()[0], raw)}") from None
+
+
+def _filled(raw: dict[str, Any]) -> dict[str, Any]:
+    """`features.channels` and `features.period_s` come from the dataset where the use case leaves them out."""
+    cases = {}
+    for name, case in (raw.get("use_cases") or {}).items():
+        dataset = (raw.get("datasets") or {}).get(case.get("dataset")) if isinstance(case, dict) else None
+        if isinstance(dataset, dict) and isinstance(case.get("features"), dict):
+            defaults = {"channels": list(dataset.get("channels") or {}), "period_s": dataset.get("period_s")}
+            case = case | {"features": defaults | case["features"]}
+        cases[name] = case
+    return raw | {"use_cases": cases}
+
+
+def _pick(known: dict[str, Any], name: str, noun: str, command: str) -> Any:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ParamsError(f"no {noun} {name!r}; {hint}{_expected(known)} (see `{command}`)")
+
+
+def _expected(known: Any) -> str:
+    return f"expected one of {', '.join(known) or '(none)'}"
+
+
+def _sentence(error: ErrorDetails, raw: dict[str, Any]) -> str:
+    path = _real_path(error["loc"], raw)
+    where = ".".join(path) or "the file"
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        allowed = _allowed(path[:-1])
+        near = difflib.get_close_matches(path[-1], allowed, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return f"{where} is not a known key{hint}; expected one of {', '.join(allowed)}"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    shown = "" if isinstance(value, (dict, list, BaseModel)) or value is None else f", got {value!r}"
+    return f"{where}: {message}{shown}" if path else message
+
+
+def _real_path(loc: tuple[int | str, ...], raw: Any) -> list[str]:
+    """The error's location without the tags that unions add, which are no keys of the file."""
+    path: list[str] = []
+    node = raw
+    for i, part in enumerate(loc):
+        last = i == len(loc) - 1
+        if isinstance(node, dict) and part not in node and not last:
+            continue
+        path.append(str(part))
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return path
+
+
+def _allowed(path: list[str]) -> list[str]:
+    """Keys that the block at `path` may hold."""
+    kind: Any = Params
+    for part in path:
+        kind = _step(kind, part)
+    return sorted(_fields(kind))
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: info.annotation for name, info in kind.model_fields.items()}
+    if dataclasses.is_dataclass(kind):
+        import typing
+
+        return typing.get_type_hints(kind)
+    members = [m for m in getattr(kind, "__args__", ()) if m is not type(None)]
+    return {name: hint for member in members for name, hint in _fields(member).items()}
+
+
+def _step(kind: Any, part: str) -> Any:
+    fields = _fields(kind)
+    if part in fields:
+        return fields[part]
+    args = getattr(kind, "__args__", ())
+    return args[1] if getattr(kind, "__origin__", None) is dict else (args[0] if args else kind)

@@ -1,0 +1,145 @@
+"""A use case: dataset × task × features × models × gates × decision × watch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fleetloop_edge.spec import FeatureSpec
+from pipelines.frozen import Frozen
+from pipelines.tasks import TaskSpec
+
+
+class SplitSpec(Frozen):
+    """Sides by device: given by the dataset, or a seeded hash of the name. Shares are of the devices not given."""
+
+    seed: int = 0
+    test: float = Field(0.2, ge=0, lt=1)
+    calibration: float = Field(0.2, gt=0, lt=1)
+    valid: float = Field(0.1, ge=0, lt=1)  # of the train devices: curves and checks, never early stopping on test
+
+
+class LightGBMSpec(Frozen):
+    """LightGBM; fixed number of trees, no early stopping."""
+
+    trees: int = Field(300, ge=1)
+    leaves: int = Field(31, ge=2)
+    learning_rate: float = Field(0.05, gt=0)
+    min_leaf: int = Field(50, ge=1)  # rows
+    row_share: float = Field(0.8, gt=0, le=1)
+    feature_share: float = Field(0.5, gt=0, le=1)
+    l2: float = Field(1.0, ge=0)
+
+
+class RecurrentSpec(Frozen):
+    """GRU or LSTM trained with AdamW, one-cycle rate and an average of weights; last weights, no best-epoch picking."""
+
+    kind: Literal["gru", "lstm"] = "gru"
+    hidden: int = Field(32, ge=2)
+    layers: int = Field(1, ge=1, le=4)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    steps: int = Field(600, ge=1)  # optimiser steps
+    batch: int = Field(256, ge=1)  # windows
+    learning_rate: float = Field(4e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    loss_steps: int = Field(20, ge=1)  # the loss covers the last loss_steps of each window
+    average: float = Field(0.99, ge=0, lt=1)  # decay of the weights' moving average
+
+
+class TrainSpec(Frozen):
+    """One seed and one thread count for the whole lap."""
+
+    seed: int = 0
+    threads: int = Field(1, ge=1)
+    baseline: LightGBMSpec = LightGBMSpec()
+    sequence: RecurrentSpec = RecurrentSpec()
+
+
+class GateSpec(Frozen):
+    """One limit on one metric of the test side, for every candidate model.
+
+    Without `against` the limit is absolute; with it, value <= factor x the other model's (metrics that should be
+    low), or value >= factor x (metrics that should be high).
+    """
+
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+    against: Literal["naive", "baseline"] | None = None
+    factor: float | None = None
+    slice: str | None = None  # e.g. "vendor": the worst value over the slices is judged
+
+    @model_validator(mode="after")
+    def _one_form(self) -> GateSpec:
+        absolute = (self.at_most is not None) + (self.at_least is not None)
+        if self.against is None and (absolute != 1 or self.factor is not None):
+            raise ValueError("an absolute gate needs exactly one of at_most, at_least")
+        if self.against is not None and (absolute or self.factor is None):
+            raise ValueError("a gate against another model needs factor, and no at_most or at_least")
+        return self
+
+
+class EvaluateSpec(Frozen):
+    """Gates, slices and the coverage of the conformal interval."""
+
+    gates: tuple[GateSpec, ...]
+    slices: tuple[Literal["site", "vendor", "firmware", "target"], ...] = ("target",)
+    coverage: float = Field(0.9, gt=0, lt=1)
+    bootstrap: int = Field(1000, ge=100)  # resamples of devices
+
+
+class DecisionParams(Frozen):
+    """The action, its costs and its lead time. The threshold is learnt from them on the calibration side."""
+
+    action: str = "inspect"
+    consecutive: int = Field(3, ge=1)  # rows
+    lead: float = Field(1.0, ge=0)  # periods that a warning must come ahead of the failure to count
+    cost_missed: float = Field(10_000.0, ge=0)  # money, a failure without a timely warning
+    cost_action: float = Field(500.0, ge=0)  # money, each action taken
+    cost_early: float = Field(1.0, ge=0)  # money, each period of life thrown away by acting too early
+    max_missing: float = Field(0.3, ge=0, le=1)  # share of channels missing above which the fallback answers
+    abstain_missing: float = Field(0.8, ge=0, le=1)  # share above which nobody answers
+    currency: str = "EUR"
+
+
+class ExportSpec(Frozen):
+    """Quantization limits and what "cheapest" means where models tie."""
+
+    cheapest_by: Literal["bytes"] = "bytes"  # latency is measured, so it may not decide what DVC reproduces
+    int8_score_error_max: float = Field(gt=0)  # rms against float on the calibration side, in score units
+    int8_decisions_flipped_max: float = Field(0.005, ge=0, le=1)  # share of rows of the calibration side
+    size_max: int = Field(1_000_000, ge=1)  # bytes of the model that ships
+    golden: int = Field(32, ge=1)  # self-test vectors
+
+
+class WatchSpec(Frozen):
+    """The drift trigger. `nominal` is the chance that one healthy judgement (k of m, all channels) alarms."""
+
+    window: int = Field(168, ge=2)  # rows of one device in a window
+    nominal: float = Field(0.05, gt=0, lt=0.5)
+    k: int = Field(2, ge=1)
+    m: int = Field(3, ge=1)
+    null_windows: int = Field(40, ge=10)  # healthy windows that a threshold is learnt from, at least
+    sample: int = Field(5000, ge=100)  # rows a side shown in Evidently's own preset
+
+    @model_validator(mode="after")
+    def _k_of_m(self) -> WatchSpec:
+        if self.k > self.m:
+            raise ValueError(f"k {self.k} must not exceed m {self.m}")
+        return self
+
+
+class UseCaseSpec(Frozen):
+    """What fleetloop reproduces, ships and watches."""
+
+    title: str
+    dataset: str
+    task: TaskSpec
+    features: FeatureSpec  # channels and period_s are filled from the dataset where YAML leaves them out
+    split: SplitSpec = SplitSpec()
+    train: TrainSpec = TrainSpec()
+    evaluate: EvaluateSpec
+    decision: DecisionParams = DecisionParams()
+    export: ExportSpec
+    watch: WatchSpec = WatchSpec()
