@@ -67,7 +67,7 @@ class SourceSpec(Frozen):
     vendor: str | None = None
     firmware: str | None = None
     side: Literal["train", "calibration", "test"] | None = None  # given side; None: hashed
-    channels: dict[str, ChannelField] = {}
+    channels: dict[str, ChannelField] = Field(default_factory=dict)
     missing: tuple[str | float, ...] = ()  # codes that mean "not measured"
     event: str | None = None  # template: kind of event, for kind: events
     value: str | None = None  # field with the event's value

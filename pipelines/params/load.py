@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError, model_validator
@@ -15,6 +16,9 @@ from pipelines.errors import ParamsError
 from pipelines.frozen import Frozen
 from pipelines.params.dataset import DatasetSpec
 from pipelines.params.use_case import UseCaseSpec
+
+T = TypeVar("T")
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 class ActiveUseCase(Frozen):
@@ -39,9 +43,6 @@ class Params(Frozen):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Params:
-        for name, case in self.use_cases.items():
-            if case.dataset not in self.datasets:
-                raise ValueError(f"use_cases.{name}.dataset: no dataset {case.dataset!r}; {_expected(self.datasets)}")
         for name, entry in self.active.use_cases.items():
             if name not in self.use_cases:
                 raise ValueError(f"active.use_cases.{name}: no such use case; {_expected(self.use_cases)}")
@@ -80,14 +81,19 @@ def load_params(root: Path) -> Params:
     try:
         return Params.model_validate(_filled(raw))
     except ValidationError as error:
-        raise ParamsError(f"{path.name}: {_sentence(error.errors()[0], raw)}") from None
+        raise ParamsError(f"{path.name}: {_sentence(_first(error.errors()), raw)}") from None
 
 
 def _filled(raw: dict[str, Any]) -> dict[str, Any]:
     """`features.channels` and `features.period_s` come from the dataset where the use case leaves them out."""
     cases = {}
     for name, case in (raw.get("use_cases") or {}).items():
-        dataset = (raw.get("datasets") or {}).get(case.get("dataset")) if isinstance(case, dict) else None
+        datasets = raw.get("datasets") or {}
+        dataset = datasets.get(case.get("dataset")) if isinstance(case, dict) else None
+        if dataset is None and isinstance(case, dict):
+            raise ParamsError(
+                f"params.yaml: use_cases.{name}.dataset: no dataset {case.get('dataset')!r}; {_expected(datasets)}"
+            )
         if isinstance(dataset, dict) and isinstance(case.get("features"), dict):
             defaults = {"channels": list(dataset.get("channels") or {}), "period_s": dataset.get("period_s")}
             case = case | {"features": defaults | case["features"]}
@@ -95,7 +101,7 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
     return raw | {"use_cases": cases}
 
 
-def _pick(known: dict[str, Any], name: str, noun: str, command: str) -> Any:
+def _pick(known: dict[str, T], name: str, noun: str, command: str) -> T:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
@@ -107,11 +113,16 @@ def _expected(known: Any) -> str:
     return f"expected one of {', '.join(known) or '(none)'}"
 
 
+def _first(errors: list[ErrorDetails]) -> ErrorDetails:
+    """A misspelt key causes a second error (the key it meant is missing): show the cause."""
+    return next((e for e in errors if e["type"] in _UNKNOWN_KEY), errors[0])
+
+
 def _sentence(error: ErrorDetails, raw: dict[str, Any]) -> str:
-    path = _real_path(error["loc"], raw)
+    path, block = _locate(error["loc"], raw)
     where = ".".join(path) or "the file"
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        allowed = _allowed(path[:-1])
+    if error["type"] in _UNKNOWN_KEY:
+        allowed = sorted(_fields(block))
         near = difflib.get_close_matches(path[-1], allowed, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         return f"{where} is not a known key{hint}; expected one of {', '.join(allowed)}"
@@ -121,44 +132,56 @@ def _sentence(error: ErrorDetails, raw: dict[str, Any]) -> str:
     return f"{where}: {message}{shown}" if path else message
 
 
-def _real_path(loc: tuple[int | str, ...], raw: Any) -> list[str]:
-    """The error's location without the tags that unions add, which are no keys of the file."""
+def _locate(loc: tuple[int | str, ...], raw: Any) -> tuple[list[str], Any]:
+    """The error's path in the file, and the type of the block that holds its last key.
+
+    pydantic's location also holds the tags of unions, which are no keys of the file: they narrow the type.
+    """
     path: list[str] = []
-    node = raw
+    node, kind, block = raw, Params, Params
     for i, part in enumerate(loc):
-        last = i == len(loc) - 1
-        if isinstance(node, dict) and part not in node and not last:
+        if isinstance(node, dict) and part not in node and i < len(loc) - 1:
+            kind = _tagged(kind, str(part))
             continue
         path.append(str(part))
-        try:
-            node = node[part]
-        except (KeyError, IndexError, TypeError):
-            node = None
-    return path
+        node = _child(node, part)
+        block, kind = kind, _step(kind, str(part))
+    return path, block
 
 
-def _allowed(path: list[str]) -> list[str]:
-    """Keys that the block at `path` may hold."""
-    kind: Any = Params
-    for part in path:
-        kind = _step(kind, part)
-    return sorted(_fields(kind))
+def _child(node: Any, part: int | str) -> Any:
+    try:
+        return node[part]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _fields(kind: Any) -> dict[str, Any]:
+    """Keys of a block, with the type of each."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: info.annotation for name, info in kind.model_fields.items()}
-    if dataclasses.is_dataclass(kind):
-        import typing
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return {name: hint for member in _members(kind) for name, hint in _fields(member).items()}
 
-        return typing.get_type_hints(kind)
-    members = [m for m in getattr(kind, "__args__", ()) if m is not type(None)]
-    return {name: hint for member in members for name, hint in _fields(member).items()}
+
+def _members(kind: Any) -> list[Any]:
+    return [member for member in typing.get_args(kind) if member is not type(None)]
+
+
+def _tagged(kind: Any, tag: str) -> Any:
+    """The member of a union that carries `kind: tag`."""
+    for member in _members(kind):
+        field = getattr(member, "model_fields", {}).get("kind")
+        if field is not None and tag in typing.get_args(field.annotation):
+            return member
+    return kind
 
 
 def _step(kind: Any, part: str) -> Any:
     fields = _fields(kind)
     if part in fields:
         return fields[part]
-    args = getattr(kind, "__args__", ())
-    return args[1] if getattr(kind, "__origin__", None) is dict else (args[0] if args else kind)
+    args = _members(kind)
+    return args[-1] if typing.get_origin(kind) is dict else (args[0] if args else kind)
