@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import DataError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,15 @@ def write_table(path: Path, frame: pd.DataFrame | pa.Table) -> None:
 
 def read_table(path: Path, made_by: str) -> pd.DataFrame:
     """Read one Parquet file. Raises DataError that names the command which makes the file."""
-    return _read(path, made_by, lambda p: pq.read_table(p).to_pandas())
+    return _read(path, made_by, _to_pandas)
 
 
-def _read(path: Path, made_by: str, reader: Callable[[Path], Any]) -> Any:
+def _to_pandas(path: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame
+
+
+def _read(path: Path, made_by: str, reader: Callable[[Path], T]) -> T:
     try:
         return reader(path)
     except FileNotFoundError:
