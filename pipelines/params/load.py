@@ -60,11 +60,11 @@ class Params(Frozen):
 
     def dataset(self, name: str) -> DatasetSpec:
         """The dataset. Raises ParamsError naming the known ones."""
-        return _pick(self.datasets, name, "dataset", "fleetloop data list")
+        return pick(self.datasets, name, "dataset", "fleetloop data list")
 
     def use_case(self, name: str) -> UseCaseSpec:
         """The use case. Raises ParamsError naming the known ones."""
-        return _pick(self.use_cases, name, "use case", "fleetloop use-cases")
+        return pick(self.use_cases, name, "use case", "fleetloop use-cases")
 
 
 def load_params(root: Path) -> Params:
@@ -101,7 +101,8 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
     return raw | {"use_cases": cases}
 
 
-def _pick(known: dict[str, T], name: str, noun: str, command: str) -> T:
+def pick(known: dict[str, T], name: str, noun: str, command: str) -> T:
+    """The entry called `name`. Raises ParamsError with the near one, the known ones and the `command` that lists them."""
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)

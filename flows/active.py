@@ -1,0 +1,95 @@
+"""The `active` block of params.yaml, edited in place: comments and every other byte of the file stay."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ParamsError
+from pipelines.files import write_bytes
+from pipelines.params import load_params
+from pipelines.params.load import pick
+
+
+def activate(root: Path, use_case: str) -> bool:
+    """Make `use_case` and its dataset active; False where they were. Raises ParamsError for an unknown name."""
+    file = _ActiveBlock(root)
+    dataset = file.dataset_of(use_case)
+    changed = file.use_cases.get(use_case) != {"dataset": dataset} or dataset not in file.datasets
+    if changed:
+        from ruamel.yaml.comments import CommentedMap
+
+        entry = CommentedMap(dataset=dataset)
+        entry.fa.set_flow_style()
+        if not file.use_cases:
+            file.use_cases.fa.set_block_style()
+        file.use_cases[use_case] = entry
+        if dataset not in file.datasets:
+            file.datasets.append(dataset)
+        file.write()
+    return changed
+
+
+def deactivate(root: Path, use_case: str) -> bool:
+    """Make `use_case` inactive, and its dataset where nothing else uses it; False where it was not active."""
+    file = _ActiveBlock(root)
+    file.dataset_of(use_case)
+    if use_case not in file.use_cases:
+        return False
+    dataset = file.use_cases.pop(use_case)["dataset"]
+    if dataset in file.datasets and not any(entry["dataset"] == dataset for entry in file.use_cases.values()):
+        file.datasets.remove(dataset)
+    file.write()
+    return True
+
+
+class _ActiveBlock:
+    """params.yaml as text, with its `active` block parsed apart."""
+
+    def __init__(self, root: Path) -> None:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        self.path = root / "params.yaml"
+        self._yaml = YAML()
+        self._yaml.width = 120
+        try:
+            self._text = self.path.read_text()
+            self._tree: Any = self._yaml.load(self._text)
+            self.datasets: Any = self._tree["active"]["datasets"]
+            self.use_cases: Any = self._tree["active"]["use_cases"]
+        except FileNotFoundError:
+            load_params(root)  # raises the clear error
+            raise
+        except (YAMLError, TypeError, KeyError) as error:
+            load_params(root)
+            raise ParamsError(f"{self.path}: active must hold datasets and use_cases ({error})") from None
+
+    def dataset_of(self, use_case: str) -> str:
+        """The dataset of a known use case."""
+        return str(pick(self._tree["use_cases"], use_case, "use case", "fleetloop use-cases")["dataset"])
+
+    def write(self) -> None:
+        """Put the block back and check that the whole file still loads."""
+        lines = self._text.splitlines(keepends=True)
+        start, end = self._span(len(lines))
+        text = "".join(lines[:start]) + self._block() + "".join(lines[end:])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "params.yaml").write_text(text)
+            load_params(Path(folder))
+        write_bytes(self.path, text.encode())
+
+    def _span(self, last: int) -> tuple[int, int]:
+        """First line of the block, and the line of the next top-level key."""
+        start = self._tree.lc.key("active")[0]
+        later = [self._tree.lc.key(key)[0] for key in self._tree if self._tree.lc.key(key)[0] > start]
+        return start, min(later, default=last)
+
+    def _block(self) -> str:
+        from ruamel.yaml.comments import CommentedMap
+
+        stream = io.StringIO()
+        self._yaml.dump(CommentedMap(active=self._tree["active"]), stream)
+        return stream.getvalue()

@@ -1,0 +1,83 @@
+"""`fleetloop data`: what datasets there are, and how raw files come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.checkout import find_root
+
+app = typer.Typer(
+    help="List datasets; add raw files or simulate a fleet. Raw files are tracked by DVC, never by git.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Dataset = Annotated[str, typer.Argument(help="A dataset of params.yaml (`fleetloop data list` lists them).")]
+
+
+@app.command("list")
+def list_datasets() -> None:
+    """List the datasets of params.yaml: sources, and how many raw files are here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipelines.files import Place
+    from pipelines.params import load_params
+
+    root = find_root()
+    params = load_params(root)
+    table = Table(box=None, header_style="bold")
+    for column in ("dataset", "sources", "active", "raw files", "MB", "title"):
+        table.add_column(column, justify="right" if column in ("raw files", "MB") else "left")
+    for name, spec in params.datasets.items():
+        raw = Place(root).raw(name)
+        sizes = [file.stat().st_size for file in raw.rglob("*") if file.is_file()]
+        active = "yes" if name in params.active.datasets else "no"
+        table.add_row(name, ", ".join(spec.sources), active, str(len(sizes)), f"{sum(sizes) / 1e6:.1f}", spec.title)
+    Console().print(table)
+
+
+@app.command()
+def add(
+    dataset: Dataset,
+    path: Annotated[Path, typer.Argument(help="The folder with the raw files, as the dataset's sources name them.")],
+) -> None:
+    """Copy the files that DATASET's sources name from PATH into data/raw/DATASET, and let DVC track them.
+
+    Every source must have a file, here or there before; else nothing is copied and the missing ones are named. Other
+    files are left alone. Files of the same name are replaced. Adding a dataset activates nothing.
+    """
+    from flows.raw import add_files, track
+
+    root = find_root()
+    summary = add_files(root, dataset, path)
+    track(root, dataset)
+    typer.echo(f"{dataset}: {summary} in data/raw/{dataset}")
+
+
+@app.command()
+def simulate(
+    dataset: Dataset,
+    days: Annotated[int | None, typer.Option(min=1, help="Days to simulate [default: as in params.yaml].")] = None,
+    drift: Annotated[str | None, typer.Option(help="A drift to order for these days, e.g. wear.")] = None,
+) -> None:
+    """Let DATASET's seeded fleet run and write raw payloads as its vendors would; again: it goes on where it ended.
+
+    What really happened (wear, faults) is kept apart in data/truth/DATASET, for scoring only.
+    """
+    from flows.raw import track
+    from pipelines.errors import ParamsError
+    from pipelines.files import Place
+    from pipelines.params import load_params
+    from pipelines.simulate import simulate as run_fleet
+
+    root = find_root()
+    spec = load_params(root).dataset(dataset).simulate
+    if spec is None:
+        raise ParamsError(f"datasets.{dataset} has no block `simulate`; bring files by `fleetloop data add {dataset}`")
+    summary = run_fleet(spec, Place(root).raw(dataset), days=days, drift=drift)
+    track(root, dataset)
+    typer.echo(str(summary))

@@ -1,0 +1,89 @@
+"""`fleetloop run`, `retrain`, `report`: the lap and what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.checkout import find_root
+
+
+def run(
+    use_cases: Annotated[
+        list[str] | None, typer.Argument(metavar="USE_CASE", help="Which; none named: all that are active.")
+    ] = None,
+) -> None:
+    """Take use cases from raw payloads to a published bundle, by the Prefect flow `lap`.
+
+    Stages that do not depend on each other run side by side; those that DVC finds unchanged are not run. One use
+    case's failure stops no other. Without PREFECT_API_URL a temporary Prefect server is started. The bundle goes to
+    the release store: data/release, or FLEETLOOP_STORE=s3://bucket/prefix.
+    """
+    from flows.terminal import run_in_terminal
+
+    root = find_root()
+    names = _active(root, use_cases or [])
+    _finish(root, names, run_in_terminal(root, "lap", names))
+
+
+def retrain(
+    use_case: Annotated[str, typer.Argument(help="An active use case.")],
+) -> None:
+    """Take the raw files that arrived since into the dataset, run the lap and publish, by the flow `retrain`."""
+    from flows.terminal import run_in_terminal
+
+    root = find_root()
+    names = _active(root, [use_case])
+    _finish(root, names, run_in_terminal(root, "retrain", names))
+
+
+def report(
+    use_case: Annotated[str, typer.Argument(help="A use case whose lap has run.")],
+) -> None:
+    """Show the last lap of USE_CASE: scores, gates, what ships and why, size and latency; and the HTML report."""
+    from pipelines.params import load_params
+
+    root = find_root()
+    load_params(root).use_case(use_case)
+    _show(root, use_case)
+
+
+def _active(root: Path, names: list[str]) -> list[str]:
+    """The use cases to run. Raises ParamsError for an unknown or an inactive one, naming the next step."""
+    from pipelines.errors import ParamsError
+    from pipelines.params import load_params
+
+    params = load_params(root)
+    for name in names:
+        params.use_case(name)
+        if name not in params.active.use_cases:
+            raise ParamsError(f"use case {name!r} is not active; run `fleetloop activate {name}` first")
+    chosen = list(dict.fromkeys(names)) or list(params.active.use_cases)
+    if not chosen:
+        raise ParamsError("no use case is active; run `fleetloop activate USE_CASE` (see `fleetloop use-cases`)")
+    return chosen
+
+
+def _finish(root: Path, names: list[str], failures: dict[str, tuple[int, str]]) -> None:
+    """Show the laps that went well, then the failures, and exit with the worst failure's code."""
+    for name in names:
+        if name not in failures:
+            _show(root, name)
+    for reason in dict.fromkeys(reason for _, reason in failures.values()):
+        typer.echo(f"fleetloop: {reason}", err=True)
+    if failures:
+        raise typer.Exit(max(code for code, _ in failures.values()))
+
+
+def _show(root: Path, use_case: str) -> None:
+    from rich.console import Console
+
+    from pipelines.files import Place
+    from pipelines.report import lap_tables, write_report
+
+    console = Console()
+    for table in lap_tables(Place(root), use_case):
+        console.print(table)
+    console.print(f"report: {write_report(Place(root), use_case)}", soft_wrap=True)
