@@ -1,0 +1,1 @@
+"""Tiny seeded builders that tests of several rooms share."""
