@@ -103,6 +103,7 @@ class FieldMap:
     field: str
     scale: float = 1.0
     offset: float = 0.0
+    unit: str = ""  # as the vendor writes it; a payload that names another unit is not believed
 
 
 TimeFormat = Literal["iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "counter"]

@@ -1,0 +1,38 @@
+"""Payload bytes → readings, for every format that the device itself reads. A vendor is one decoder or one mapping."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from fleetloop_edge.decoders.json_record import decode as decode_json
+from fleetloop_edge.decoders.senml import decode as decode_senml
+from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.readings import Reading
+from fleetloop_edge.spec import SourceMap
+
+Decoder = Callable[[bytes, SourceMap, float | None], list[Reading]]
+
+DECODERS: dict[str, Decoder] = {"senml": decode_senml, "json": decode_json}
+
+
+def decode(payload: bytes, source: SourceMap, received: float | None = None) -> list[Reading]:
+    """The readings of one payload, in the vendor's words and units; NaN where a code says "not measured".
+
+    received: the gateway's clock, in epoch seconds; it stands where the payload itself does not say. Without
+    either, a reading was received `source.delay_s` after it was measured.
+    Raises DecodeError, and nothing else, for a payload that cannot become readings.
+    """
+    decoder = DECODERS.get(source.decoder)
+    if decoder is None:
+        raise DecodeError("no_decoder", f"the device has no decoder {source.decoder!r}; it has {', '.join(DECODERS)}")
+    readings = decoder(payload, source, received)
+    return [r if math.isfinite(r.received) else _arrived(r, source, received) for r in readings]
+
+
+def _arrived(reading: Reading, source: SourceMap, received: float | None) -> Reading:
+    return dataclasses.replace(reading, received=reading.time + source.delay_s if received is None else received)
+
+
+__all__ = ["DECODERS", "Decoder", "decode"]

@@ -1,0 +1,57 @@
+"""One field of a record → a number, a "not measured", or neither."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import Any
+
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+"""What a number looks like in text. Narrower than Python's float(): no 1_000, no infinity, no other alphabets."""
+
+BLANK = " \t\r\n\f\v"
+NOTHING = frozenset({"", "nan", "null"})
+"""Texts, in lower case, that always mean "not measured"."""
+
+_NUMBER = re.compile(NUMBER)
+
+
+def absent(value: Any) -> bool:
+    """Whether a field says nothing at all."""
+    return value is None or (isinstance(value, str) and not value.strip(BLANK))
+
+
+def number(value: Any) -> float | None:
+    """A field as a number: NaN where nothing was measured, None where it is no number."""
+    if value is None:
+        return math.nan
+    if isinstance(value, (bool, int, float)):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    if not isinstance(value, str):
+        return None
+    text = value.strip(BLANK)
+    if text.lower() in NOTHING:
+        return math.nan
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+@lru_cache(maxsize=256)
+def missing_codes(codes: tuple[str, ...]) -> tuple[frozenset[str], frozenset[float]]:
+    """The codes that mean "not measured", as texts and, where they are numbers, as numbers."""
+    values = (number(code) for code in codes)
+    return frozenset(code.strip(BLANK) for code in codes), frozenset(v for v in values if v is not None)
+
+
+def value_of(field: Any, codes: tuple[str, ...]) -> tuple[float, str | None]:
+    """A field's value and, where it is neither a number nor a missing code, its text."""
+    texts, numbers = missing_codes(codes)
+    if isinstance(field, str) and field.strip(BLANK) in texts:
+        return math.nan, None
+    value = number(field)
+    if value is None:
+        return math.nan, str(field)[:80]
+    return (math.nan if value in numbers else value), None

@@ -1,0 +1,79 @@
+"""A record's time → epoch seconds UTC."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fleetloop_edge.decoders.cell import BLANK, absent, number
+from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.spec import TimeMap
+
+UTC = timezone.utc  # noqa: UP017 - needs no tzdata on the device
+
+TICKS: dict[str, float] = {"epoch_s": 1.0, "epoch_ms": 1e3, "epoch_us": 1e6, "epoch_ns": 1e9}
+"""Ticks of an epoch time, per second."""
+
+EARLIEST, LATEST = 0.0, 7_258_118_400.0
+"""1970 to 2200: a clock that says anything else is wrong."""
+
+
+def read(value: Any, spec: TimeMap, what: str) -> float:
+    """Epoch seconds of a time as `spec` says it is written. `what`: "time" or "received".
+
+    A local time that a zone's clocks show twice is taken as the first of the two. Raises DecodeError (no_time,
+    bad_time, bad_received).
+    """
+    if absent(value):
+        raise DecodeError(f"no_{what}", f"no {what}: the field {spec.field!r} is absent or empty", spec.field)
+    seconds = _seconds(value, spec)
+    if seconds is None:
+        raise DecodeError(f"bad_{what}", f"{what} {str(value)[:80]!r} is not of format {spec.format!r}", spec.field)
+    if not EARLIEST <= seconds < LATEST:
+        raise DecodeError(f"bad_{what}", f"{what} {str(value)[:80]!r} is not between 1970 and 2200", spec.field)
+    return seconds
+
+
+def from_number(value: Any, spec: TimeMap) -> Any:
+    """Epoch seconds of a time written as a number: of one, or of an array of them."""
+    if spec.format == "counter":
+        return _start(spec.start or "1970-01-01T00:00:00Z") + value * (spec.period_s or 1.0)
+    return value / TICKS[spec.format]
+
+
+def is_numeric(spec: TimeMap) -> bool:
+    """Whether the time is written as a number."""
+    return spec.format in TICKS or spec.format == "counter"
+
+
+def _seconds(value: Any, spec: TimeMap) -> float | None:
+    if is_numeric(spec):
+        plain = None if isinstance(value, bool) else number(value)
+        return None if plain is None or math.isnan(plain) else float(from_number(plain, spec))
+    if not isinstance(value, str):
+        return None
+    try:
+        return _text(value.strip(BLANK), spec)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(value: str, spec: TimeMap) -> float:
+    moment = datetime.fromisoformat(value) if spec.format == "iso" else datetime.strptime(value, spec.format)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=_zone(spec.zone))
+    return moment.timestamp()
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo | timezone:
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+@lru_cache(maxsize=64)
+def _start(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,34 @@
+"""JSON: one object a payload, or a list of objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fleetloop_edge.decoders.record import read_record
+from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.readings import Reading
+from fleetloop_edge.spec import SourceMap
+
+
+def decode(payload: bytes, source: SourceMap, received: float | None = None) -> list[Reading]:
+    """The readings of a JSON payload; all of it is refused where one object of it is. Raises DecodeError."""
+    return [reading for fields in objects(payload) for reading in read_record(fields, source)]
+
+
+def objects(payload: bytes) -> list[dict[str, Any]]:
+    """The objects of a JSON payload. Raises DecodeError (not_json, not_an_object)."""
+    document = parse(payload)
+    found = document if isinstance(document, list) else [document]
+    if not found or not all(isinstance(fields, dict) for fields in found):
+        raise DecodeError("not_an_object", f"expected an object or a list of objects, got {str(document)[:80]!r}")
+    return found
+
+
+def parse(payload: bytes) -> Any:
+    """Any JSON value. Raises DecodeError (not_json)."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise DecodeError("not_json", f"not JSON: {reason}") from None
