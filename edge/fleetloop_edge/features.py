@@ -1,0 +1,161 @@
+"""Slots to features, one vector a row: the step form, and so the definition.
+
+Two kinds of state: window state (trailing statistics, EWMA) ends with a segment; life state (age, own baseline)
+lasts as long as the device, and can be handed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetloop_edge.grid import Slot
+from fleetloop_edge.spec import FeatureSpec, PerRow
+from fleetloop_edge.trailing import TrailingState, statistics
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns first .. first + width of the feature vector: one kind of feature over all channels (age: one column)."""
+
+    kind: PerRow | str  # or "trailing"
+    first: int
+    names: tuple[str, ...]
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.first, self.first + len(self.names))
+
+
+def blocks(spec: FeatureSpec) -> tuple[Block, ...]:
+    """The feature vector, block by block: value, missing, deviation, EWMA by weight, age, trailing by pair."""
+    kinds: list[tuple[str, str]] = [("value", "value")]
+    kinds += [("missing", "missing")] * spec.missing
+    kinds += [("deviation", "deviation")] * (spec.baseline_rows > 0)
+    kinds += [("ewma", f"ewma.{weight:g}") for weight in spec.ewma]
+    kinds += [("age", "")] * spec.age
+    kinds += [("trailing", f"{stat}.{rows}") for rows, stat in statistics(spec)]
+    found: list[Block] = []
+    first = 0
+    for kind, suffix in kinds:
+        names = ("age",) if kind == "age" else tuple(f"{channel}.{suffix}" for channel in spec.channels)
+        found.append(Block(kind, first, names))
+        first += len(names)
+    return tuple(found)
+
+
+def feature_names(spec: FeatureSpec) -> tuple[str, ...]:
+    """The F feature names: pressure.value, pressure.ewma.0.1, pressure.mean.48, age."""
+    return tuple(name for block in blocks(spec) for name in block.names)
+
+
+def input_columns(spec: FeatureSpec) -> NDArray[np.int64]:
+    """(I,) the feature columns that feed the sequence model, in the order of spec.sequence.inputs."""
+    columns = [
+        np.arange(block.first, block.first + len(block.names), dtype=np.int64)
+        for kind in spec.sequence.inputs
+        for block in blocks(spec)
+        if block.kind == kind
+    ]
+    return np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
+
+
+class FeatureState:
+    """The features of one device. Push its slots in order; memory does not grow with time.
+
+    age: periods since the device's first slot, that one being 1; silences count. deviation: value less the mean of
+    the channel's first `baseline_rows` values in the device's life, of those so far while they come in. ewma starts
+    at the segment's first value and keeps still where there is none. missing: 1 where the slot measured nothing.
+
+    life: what `life()` of an earlier state gave, where the device is already known.
+    Raises ValueError if `life` is of another number of channels.
+    """
+
+    def __init__(self, spec: FeatureSpec, life: dict[str, Any] | None = None) -> None:
+        self._spec = spec
+        self._blocks = blocks(spec)
+        self._width = sum(len(block.names) for block in self._blocks)
+        self._weights = np.array(spec.ewma, dtype=np.float64)[:, None]
+        self._ewma = np.empty((len(spec.ewma), len(spec.channels)))
+        self._trailing = TrailingState(spec)
+        self._segment: int | None = None
+        self._life = _Life(len(spec.channels), spec.baseline_rows, life)
+        self._reset()
+
+    def push(self, slot: Slot) -> NDArray[np.float32]:
+        """(F,) features after this slot."""
+        if slot.segment != self._segment:
+            self._segment = slot.segment
+            self._reset()
+        self.rows += 1
+        x = slot.values.astype(np.float64)
+        age = self._life.take(slot.index, x)
+        self._ewma = np.where(np.isnan(self._ewma), x, self._ewma)
+        self._ewma += np.where(np.isnan(x), 0.0, self._weights * (x - self._ewma))
+        return self._vector(slot, x, age)
+
+    def life(self) -> dict[str, Any]:
+        """The life state as JSON types."""
+        return self._life.to_dict()
+
+    def _reset(self) -> None:
+        self.rows = 0  # since the segment began
+        self._ewma.fill(np.nan)
+        self._trailing.reset()
+
+    def _vector(self, slot: Slot, x: Float, age: int) -> NDArray[np.float32]:
+        out = np.empty(self._width, dtype=np.float32)
+        ewma, trailing = iter(self._ewma), iter(self._trailing.push(slot.values))
+        for block in self._blocks:
+            if block.kind == "value":
+                out[block.columns] = slot.values
+            elif block.kind == "missing":
+                out[block.columns] = ~slot.measured
+            elif block.kind == "deviation":
+                out[block.columns] = x - self._life.baseline
+            elif block.kind == "age":
+                out[block.columns] = age
+            else:
+                out[block.columns] = next(ewma if block.kind == "ewma" else trailing)
+        return out
+
+
+class _Life:
+    """What lasts as long as the device: its first slot, and each channel's own baseline."""
+
+    def __init__(self, count: int, rows: int, saved: dict[str, Any] | None) -> None:
+        self._rows = rows
+        self._born: int | None = saved["born"] if saved else None
+        self._count = np.array(saved["count"] if saved else [0] * count, dtype=np.int64)
+        self._first = np.array(saved["first"] if saved else [0.0] * count, dtype=np.float64)
+        self._sum = np.array(saved["sum"] if saved else [0.0] * count, dtype=np.float64)
+        if len(self._count) != count:
+            raise ValueError(f"the saved life has {len(self._count)} channels, the features have {count}")
+
+    @property
+    def baseline(self) -> Float:
+        """(C,) mean of each channel's first values; NaN where there is none yet."""
+        mean = self._first + self._sum / np.maximum(self._count, 1)
+        return np.where(self._count > 0, mean, np.nan)
+
+    def take(self, index: int, x: Float) -> int:
+        """Count slot `index` with values (C,) in; the device's age in periods, 1 at its first slot."""
+        self._born = index if self._born is None else self._born
+        counts = np.isfinite(x) & (self._count < self._rows)
+        self._first = np.where(counts & (self._count == 0), x, self._first)
+        self._sum += np.where(counts, x - self._first, 0.0)
+        self._count += counts
+        return index - self._born + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "born": self._born,
+            "count": self._count.tolist(),
+            "first": self._first.tolist(),
+            "sum": self._sum.tolist(),
+        }
