@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fleetloop_edge.errors import EdgeError
 from pipelines.errors import PipelineError
@@ -24,7 +24,7 @@ def explain(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, EdgeError):
         return WRONG_INPUT, " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _FULL:
-        where = error.filename or os.getcwd()
+        where = error.filename or Path.cwd()
         return WRONG_INPUT, f"no space left on the disk that holds {where}; free some and run the same command again"
     if isinstance(error, OSError) and error.errno in _DENIED and error.filename:
         return WRONG_INPUT, f"{error.filename}: {(error.strerror or 'denied').lower()}; make it readable and writable"

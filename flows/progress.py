@@ -1,0 +1,90 @@
+"""What a lap has found so far: the ending of each step, and from these the failure of each use case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows.graph import Step, needed_for
+from flows.reproduce import Ending, Processes, reproduce
+from pipelines.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a use case did not get through. exit_code: as `fleetloop` exits for it."""
+
+    exit_code: int
+    reason: str
+
+
+@dataclass
+class Lap:
+    """One lap of some use cases in one checkout."""
+
+    root: Path
+    names: list[str]
+    processes: Processes
+    steps: tuple[Step, ...] = ()
+    endings: dict[str, Ending] = field(default_factory=dict)
+
+    def stage(self, step: Step) -> State[Any]:
+        """Reproduce one step; the state's name says what DVC did."""
+        logger = get_run_logger()
+        ending = reproduce(self.root, step, self.processes, logger.info)
+        return self.ended(step.address, ending)
+
+    def guard(self, address: str, work: Callable[[], tuple[str, str]]) -> State[Any]:
+        """Run `work`, which gives a state's name and a sentence; a foreseeable error becomes an ending."""
+        began = time.monotonic()
+        try:
+            name, sentence = work()
+        except PipelineError as error:
+            reason = f"{address}: {' '.join(str(error).split())}"
+            ending = Ending("Failed", time.monotonic() - began, reason, error.exit_code, error.retryable)
+            return self.ended(address, ending)
+        except Exception as error:
+            get_run_logger().exception("a defect of fleetloop")
+            reason = f"{address}: {type(error).__name__}: {' '.join(str(error).split())}"
+            return self.ended(address, Ending("Failed", time.monotonic() - began, reason, 3))
+        get_run_logger().info(sentence)
+        return self.ended(address, Ending(name, time.monotonic() - began))  # type: ignore[arg-type]
+
+    def ended(self, address: str, ending: Ending) -> State[Any]:
+        """Remember the ending, tell the log, and name the Prefect state after it."""
+        self.endings[address] = ending
+        facts = {"ending": ending.state, "seconds": ending.seconds, "reason": ending.reason}
+        logger = get_run_logger()
+        if ending.exit_code == 0:
+            logger.info("%s in %.1f s", ending.state, ending.seconds, extra=facts)
+            return Completed(name=ending.state, message=f"{ending.state} in {ending.seconds:.1f} s")
+        logger.error("%s after %.1f s: %s", ending.state, ending.seconds, ending.reason, extra=facts)
+        return Failed(name="Retryable" if ending.retryable else ending.state, message=ending.reason)
+
+    def failures(self) -> dict[str, Failure]:
+        """The first failure on each use case's way, by use case; empty where all got through."""
+        found: dict[str, Failure] = {}
+        for name in self.names:
+            for address in self._way(name):
+                ending = self.endings.get(address)
+                if ending is None or ending.exit_code:
+                    reason = ending.reason if ending else f"{address} did not run; see the flow run's log"
+                    found[name] = Failure(ending.exit_code if ending else 3, reason)
+                    break
+        return found
+
+    def summary(self) -> str:
+        """How many steps ended in which way, in one line."""
+        states = [ending.state for ending in self.endings.values()]
+        return ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(states))
+
+    def _way(self, name: str) -> list[str]:
+        steps = [step.address for step in needed_for(self.steps, [name])]
+        return [*steps, f"publish@{name}", f"report@{name}"]

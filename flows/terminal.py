@@ -1,0 +1,89 @@
+"""A flow on the terminal: one line a step with its seconds, training progress as it comes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.checkout import one_lap_at_a_time
+from flows.environment import local_prefect
+from flows.server import start_temporary_server
+
+_MARKS = {"Ran": ("✓", "green"), "Unchanged": ("=", "cyan"), "Restored": ("↺", "cyan"), "Skipped": ("-", "dim")}
+_BAD = ("✗", "bold red")
+
+
+class TerminalHandler(logging.Handler):
+    """Prints the records of flow and task runs; Prefect puts the task run's name into each record."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        task = getattr(record, "task_run_name", None)
+        ending = getattr(record, "ending", None)
+        if ending is not None and task:
+            self._print(*_MARKS.get(ending, _BAD), task, f"{ending.lower():<10} {record.seconds:7.1f} s", record.reason)  # type: ignore[attr-defined]
+        elif task and record.name.startswith("prefect.task_runs") and not _engine(record):
+            self._print(" ", "dim", task, record.getMessage())
+        elif record.levelno >= logging.WARNING and not _engine(record):
+            self._print("!", "yellow", "", record.getMessage())
+
+    def _print(self, mark: str, style: str, task: str, words: str, reason: str = "") -> None:
+        line = Text.assemble((f"{mark} ", style), (f"{task:<24} ", "dim" if style == "dim" else ""), (words, style))
+        if reason:
+            line.append(f"  {reason}", style="red")
+        self._console.print(line, soft_wrap=True, highlight=False)
+
+
+def _engine(record: logging.LogRecord) -> bool:
+    """Prefect's own words about states ("Finished in state ..."), which our lines already say."""
+    return record.module in ("task_engine", "flow_engine", "engine", "_engine")
+
+
+def run_in_terminal(root: Path, flow: Literal["lap", "retrain"], use_cases: list[str]) -> dict[str, tuple[int, str]]:
+    """Run the flow here, with its progress on the terminal; {use case: (exit code, reason)} of those that failed."""
+    local_prefect(root)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # our own lines take its place
+    console = Console()
+    with one_lap_at_a_time(root, lambda words: console.print(words, style="yellow", soft_wrap=True)):
+        state = _run(flow, use_cases, root, console)
+    failures: Any = state.result(raise_on_failure=False)
+    if isinstance(failures, dict):
+        return failures
+    raise failures if isinstance(failures, BaseException) else RuntimeError(state.message or "the flow ended badly")
+
+
+def _run(flow: Literal["lap", "retrain"], use_cases: list[str], root: Path, console: Console) -> Any:
+    wait_for_server = start_temporary_server(root)
+    with console.status(f"starting Prefect ({os.environ['PREFECT_API_URL']})"):
+        from flows.lap import lap
+        from flows.retrain import retrain
+
+        wait_for_server()
+    with _shown(console):
+        if flow == "retrain":
+            return retrain(use_cases[0], str(root), return_state=True)
+        return lap(use_cases, str(root), return_state=True)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[None]:
+    """The records of flow and task runs go to the console."""
+    handler = TerminalHandler(console)
+    loggers = [logging.getLogger(f"prefect.{kind}_runs") for kind in ("flow", "task")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
