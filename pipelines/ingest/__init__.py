@@ -1,0 +1,31 @@
+"""Raw payloads of any vendor to rows, events, labels, devices and quarantine."""
+
+from pipelines.ingest.compile import channels_of, compile_source
+from pipelines.ingest.ingest import ingest
+from pipelines.ingest.read import (
+    ingest_report,
+    read_devices,
+    read_events,
+    read_files,
+    read_labels,
+    read_quarantine,
+    read_rows,
+    read_rows_from,
+)
+from pipelines.ingest.store import bucket_of, write_rows
+
+__all__ = [
+    "bucket_of",
+    "channels_of",
+    "compile_source",
+    "ingest",
+    "ingest_report",
+    "read_devices",
+    "read_events",
+    "read_files",
+    "read_labels",
+    "read_quarantine",
+    "read_rows",
+    "read_rows_from",
+    "write_rows",
+]

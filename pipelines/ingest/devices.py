@@ -1,0 +1,36 @@
+"""Who sent the rows: a line for each device, and one more whenever its site, vendor or firmware changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import DataError
+from pipelines.ingest.batch import ABOUT
+
+
+def devices_of(rows: pd.DataFrame, sides: dict[str, str | None]) -> pd.DataFrame:
+    """device, from, site, vendor, firmware, side. rows: accepted ones with source and ABOUT; sides: by source.
+
+    Raises DataError when two sources give one device different sides.
+    """
+    ordered = rows.sort_values(["device", "time", "received"], kind="stable")
+    changed = np.ones(len(ordered), dtype=bool)
+    changed[1:] = False
+    for name in ("device", *ABOUT):
+        values = ordered[name].to_numpy(dtype=object, na_value=None)
+        changed[1:] |= values[1:] != values[:-1]
+    lines = ordered.loc[changed, ["device", "time", *ABOUT]].rename(columns={"time": "from"})
+    return lines.assign(side=lines["device"].map(_sides(rows, sides)).astype("str")).reset_index(drop=True)
+
+
+def _sides(rows: pd.DataFrame, sides: dict[str, str | None]) -> dict[str, str | None]:
+    given: dict[str, str | None] = {}
+    for device, source in rows[["device", "source"]].drop_duplicates().sort_values(["device", "source"]).to_numpy():
+        side = sides[source]
+        if given.setdefault(device, side) != side:
+            raise DataError(
+                f"device {device!r} is on side {given[device]!r} by one source and {side!r} by {source!r}; "
+                f"give `side` of both sources the same value in params.yaml"
+            )
+    return given

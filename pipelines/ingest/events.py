@@ -1,0 +1,93 @@
+"""What happened to a device: maintenance logs, and failures that a table tells only by how it ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fleetloop_edge.decoders.cell import number
+from fleetloop_edge.decoders.record import device_of, fill, lookup, times_of
+from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.spec import SourceMap
+from pipelines.ingest.batch import Quarantined
+from pipelines.ingest.decode import Records
+from pipelines.params import Ending, SourceSpec
+
+COLUMNS = ("device", "time", "received", "kind", "value")
+
+_Found = tuple[str, float, float, str, float]
+
+
+@dataclass
+class EventBatch:
+    """One file's events: device, time, received (epoch seconds), kind, value, record."""
+
+    source: str
+    file: str
+    records: int
+    events: pd.DataFrame
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
+def decode_events(records: Records, source: SourceSpec, mapping: SourceMap) -> EventBatch:
+    """The events of a log."""
+
+    def read(fields: dict[str, Any]) -> _Found:
+        device = device_of(fields, mapping.device)
+        time, received = times_of(fields, mapping)
+        kind = fill(source.event, fields)
+        if kind is None:
+            raise DecodeError("no_event", f"no event: {source.event!r} needs a field that is absent or empty")
+        value = number(lookup(fields, source.value)) if source.value else math.nan
+        if value is None:
+            raise DecodeError("not_a_number", f"{lookup(fields, source.value or '')!r} is not a number", source.value)
+        return device, time, time + source.delay_s if math.isnan(received) else received, kind, value
+
+    return _batch(records, mapping.name, read)
+
+
+def decode_endings(
+    records: Records, source: SourceSpec, mapping: SourceMap, last: dict[str, float], period_s: float
+) -> EventBatch:
+    """Events a stated number of periods after each device's last row. last: device -> epoch seconds."""
+    ending = source.ending or Ending()
+
+    def read(fields: dict[str, Any]) -> _Found:
+        device = device_of(fields, mapping.device)
+        left = number(lookup(fields, ending.field or ""))
+        if left is None or not 0 <= left < math.inf:
+            raise DecodeError("not_a_number", f"periods left must be a number >= 0, got {fields.get(ending.field)!r}")
+        if device not in last:
+            raise DecodeError("unknown_device", f"no row of device {device!r}: it cannot be told when it ends")
+        time = last[device] + left * period_s
+        return device, time, time, ending.event, math.nan
+
+    return _batch(records, mapping.name, read)
+
+
+def last_row_events(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """An event at every device's last row, known when that row was."""
+    last = rows.sort_values(["device", "time", "received"]).groupby("device", sort=True).tail(1)
+    found = last[["device", "time", "received"]].reset_index(drop=True)
+    return found.assign(kind=pd.array([kind] * len(found), dtype="str"), value=np.nan)[list(COLUMNS)]
+
+
+def _batch(records: Records, source: str, read: Any) -> EventBatch:
+    found: list[_Found] = []
+    lines: list[int] = []
+    quarantined = list(records.quarantined)
+    for line, raw, fields in records.found:
+        try:
+            found.append(read(fields))
+            lines.append(line)
+        except DecodeError as error:
+            quarantined.append(Quarantined(line, None, error.rule, error.reason, raw))
+    columns: Any = list(zip(*found, strict=True)) if found else [()] * len(COLUMNS)
+    kinds = ("str", "float64", "float64", "str", "float64")
+    data = {name: pd.Series(list(c), dtype=d) for name, c, d in zip(COLUMNS, columns, kinds, strict=True)}
+    events = pd.DataFrame(data).assign(record=np.asarray(lines, dtype=np.int64))
+    return EventBatch(source, records.file, records.records, events, quarantined)

@@ -1,0 +1,188 @@
+"""Raw payloads of any vendor → rows, events, labels, devices and quarantine; nothing is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fleetloop_edge.spec import SourceMap, spec_hash
+from pipelines.errors import DataError, ParamsError
+from pipelines.ingest import schema, store
+from pipelines.ingest.account import Fate, accounting, channel_statistics, fate
+from pipelines.ingest.batch import Batch, Quarantined
+from pipelines.ingest.compile import channels_of, compile_source
+from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
+from pipelines.ingest.devices import devices_of
+from pipelines.ingest.duplicates import CONFLICT, CONFLICT_RULE, DUPLICATE, KEPT, Status, judge
+from pipelines.ingest.events import EventBatch, decode_endings, decode_events, last_row_events
+from pipelines.ingest.source_files import RawFile, files_of
+from pipelines.params import DatasetSpec
+
+PART_ROWS = 250_000  # quarantine entries a file
+
+
+@dataclass
+class _Ledger:
+    """What has been counted and set aside so far."""
+
+    fates: list[Fate] = field(default_factory=list)
+    aside: list[tuple[str, str, Quarantined]] = field(default_factory=list)  # source, file, entry
+
+    def enter(self, batch: Batch | EventBatch, record: Any, status: Status) -> None:
+        self.fates.append(fate(batch.source, batch.file, batch.records, record, status, batch.quarantined))
+        self.aside += [(batch.source, batch.file, entry) for entry in batch.quarantined]
+
+
+def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path) -> dict[str, Any]:
+    """Fill `tables` from the files below `raw`; the report (accounting, statistics by channel).
+
+    The same files give the same bytes, whatever order they came in. Raises DataError or ParamsError.
+    """
+    maps = {key: compile_source(key, source, dataset) for key, source in dataset.sources.items()}
+    files = _files(name, dataset, raw)
+    ledger = _Ledger()
+    rows = _rows(dataset, maps, files, ledger)
+    if rows.empty:
+        raise DataError(f"{raw}: not one row could be read; the first reason: {_first_reason(ledger)}")
+    events = _events(dataset, maps, files, rows, ledger)
+    _write(dataset, tables, rows, events, ledger, maps)
+    channels = tuple(dataset.channels)
+    counts = accounting(ledger.fates)
+    found = {"rows": len(rows), "devices": int(rows["device"].nunique()), "events": len(events)}
+    return counts | found | {"channels": channel_statistics(rows, channels)}
+
+
+def _files(name: str, dataset: DatasetSpec, raw: Path) -> dict[str, list[RawFile]]:
+    for key, source in dataset.sources.items():
+        check_decoder(source, f"datasets.{name}.sources.{key}")
+    return {key: files_of(key, source, name, dataset, raw) for key, source in dataset.sources.items()}
+
+
+def _rows(
+    dataset: DatasetSpec, maps: dict[str, SourceMap], files: dict[str, list[RawFile]], ledger: _Ledger
+) -> pd.DataFrame:
+    """Accepted rows of all sources, with times as UTC and the source that sent them."""
+    channels = channels_of(dataset)
+    sources = {key: source for key, source in dataset.sources.items() if source.kind == "rows"}
+    decoded = [(f, decode_rows(f, source, maps[key], channels)) for key, source in sources.items() for f in files[key]]
+    if not decoded:
+        raise ParamsError("the dataset has no source of kind rows; add one to its sources in params.yaml")
+    batches = [batch for _, batch in decoded]
+    every = pd.concat([b.rows.assign(source=b.source, file=b.file) for b in batches], ignore_index=True)
+    every["time"], every["received"] = schema.moments(every["time"]), schema.moments(every["received"])
+    status = judge(every, tuple(channels))
+    start = 0
+    for file, batch in decoded:
+        stop = start + len(batch.rows)
+        _set_aside_conflicts(file, batch, every.iloc[start:stop], status[start:stop])
+        ledger.enter(batch, batch.rows["record"].to_numpy(), status[start:stop])
+        start = stop
+    return every[status == KEPT].reset_index(drop=True)
+
+
+def _set_aside_conflicts(file: RawFile, batch: Batch, rows: pd.DataFrame, status: Status) -> None:
+    """The losers go to the quarantine; they are few, so their lines are read once more."""
+    losers = rows[status == CONFLICT]
+    for record, device, time in zip(losers["record"].tolist(), losers["device"], losers["time"], strict=True):
+        reason = f"another record of {device!r} at {time.isoformat()} says otherwise and was received first"
+        batch.quarantined.append(Quarantined(record, None, CONFLICT_RULE, reason, file.line(record)))
+
+
+def _events(
+    dataset: DatasetSpec,
+    maps: dict[str, SourceMap],
+    files: dict[str, list[RawFile]],
+    rows: pd.DataFrame,
+    ledger: _Ledger,
+) -> pd.DataFrame:
+    seconds = rows.groupby("device")["time"].max().map(lambda t: t.timestamp())
+    last = {str(device): float(at) for device, at in seconds.items()}
+    batches: list[EventBatch] = []
+    for key, source in dataset.sources.items():
+        for file in files[key] if source.kind != "rows" else ():
+            records = decode_records(file, source, maps[key])
+            if source.kind == "events":
+                batches.append(decode_events(records, source, maps[key]))
+            else:
+                batches.append(decode_endings(records, source, maps[key], last, dataset.period_s))
+    return pd.concat([_logged(batches, ledger), *_told_by_last_rows(dataset, rows)], ignore_index=True)
+
+
+def _logged(batches: list[EventBatch], ledger: _Ledger) -> pd.DataFrame:
+    """Events of the logs; the same event said again is a duplicate."""
+    kept = []
+    seen: set[tuple[object, ...]] = set()
+    for batch in batches:
+        status = np.full(len(batch.events), KEPT, dtype=np.int8)
+        for i, key in enumerate(_event_keys(batch.events)):
+            status[i] = DUPLICATE if key in seen else KEPT
+            seen.add(key)
+        ledger.enter(batch, batch.events["record"].to_numpy(), status)
+        kept.append(batch.events[status == KEPT])
+    if not kept:
+        return schema.EVENTS.empty_table().to_pandas()
+    events = pd.concat(kept, ignore_index=True)
+    return events.assign(time=schema.moments(events["time"]), received=schema.moments(events["received"]))
+
+
+def _event_keys(events: pd.DataFrame) -> Iterator[tuple[object, ...]]:
+    values = (None if np.isnan(value) else value for value in events["value"])  # NaN equals nothing, itself included
+    return zip(events["device"], events["time"], events["kind"], values, strict=True)
+
+
+def _told_by_last_rows(dataset: DatasetSpec, rows: pd.DataFrame) -> list[pd.DataFrame]:
+    told = []
+    for key, source in dataset.sources.items():
+        if source.kind == "rows" and source.ending is not None and source.ending.field is None:
+            told.append(last_row_events(rows[rows["source"] == key], source.ending.event))
+    return told
+
+
+def _write(
+    dataset: DatasetSpec,
+    tables: Path,
+    rows: pd.DataFrame,
+    events: pd.DataFrame,
+    ledger: _Ledger,
+    maps: dict[str, SourceMap],
+) -> None:
+    store.write_rows(tables / "rows", rows, tuple(dataset.channels), dataset.storage)
+    sides = {key: source.side for key, source in dataset.sources.items()}
+    ordered = events.sort_values(["device", "time", "kind", "received"], kind="stable")
+    store.write_changed(tables / "events.parquet", schema.to_table(ordered, schema.EVENTS))
+    store.write_changed(tables / "labels.parquet", schema.LABELS.empty_table())
+    store.write_changed(tables / "devices.parquet", schema.to_table(devices_of(rows, sides), schema.DEVICES))
+    fates = pd.DataFrame([vars(f) for f in ledger.fates]).sort_values(["source", "file"])
+    store.write_changed(tables / "files.parquet", schema.to_table(fates, schema.FILES))
+    _write_quarantine(tables / "quarantine", ledger, {key: spec_hash(m)[:16] for key, m in maps.items()})
+
+
+def _write_quarantine(folder: Path, ledger: _Ledger, mapping: dict[str, str]) -> None:
+    entries = [
+        (source, file, e.record, e.channel, e.rule, e.reason, e.raw, mapping[source])
+        for source, file, e in ledger.aside
+    ]
+    entries.sort(key=lambda e: (e[0], e[1], e[2], e[3] or "", e[4], e[5]))
+    names = set()
+    for part, start in enumerate(range(0, max(len(entries), 1), PART_ROWS)):
+        columns = list(zip(*entries[start : start + PART_ROWS], strict=True)) or [()] * len(schema.QUARANTINE)
+        arrays = [pa.array(list(c), t) for c, t in zip(columns, schema.QUARANTINE.types, strict=True)]
+        names.add(f"part-{part:04d}.parquet")
+        table = pa.Table.from_arrays(arrays, schema=schema.QUARANTINE)
+        store.write_changed(folder / f"part-{part:04d}.parquet", table)
+    for stale in folder.glob("part-*.parquet"):
+        if stale.name not in names:
+            stale.unlink()
+
+
+def _first_reason(ledger: _Ledger) -> str:
+    if not ledger.aside:
+        return "there is no record in them"
+    _, file, entry = ledger.aside[0]
+    return f"{file} row {entry.record}: {entry.reason}"

@@ -1,0 +1,88 @@
+"""What other rooms read of ingest's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import DataError
+from pipelines.files import Place, read_json, read_table
+
+KEYS = ("device", "time", "received")
+
+
+def read_rows(place: Place, dataset: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Accepted rows sorted by device, time, received: device, time and received (UTC), then channels (float32).
+
+    columns: the channels wanted, all of them by default. Raises DataError naming the command that makes the rows.
+    """
+    return read_rows_from(_tables(place, dataset), columns, f"fleetloop stage ingest {dataset}")
+
+
+def read_rows_from(
+    folder: Path, columns: Sequence[str] | None = None, made_by: str = "fleetloop stage ingest DATASET"
+) -> pd.DataFrame:
+    """The same from a tables folder (the one that holds rows/), or from a folder of rows itself."""
+    rows = folder / "rows" if (folder / "rows").is_dir() else folder
+    files = sorted(rows.glob("bucket=*/*.parquet"))
+    if not files:
+        raise DataError(f"{rows} holds no rows; make them with `{made_by}`")
+    wanted = None if columns is None else [*KEYS, *columns]
+    try:
+        table = pa.concat_tables([pq.read_table(file, columns=wanted, partitioning=None) for file in files])
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{rows} cannot be read ({reason}); delete it and run `{made_by}` again") from None
+    absent = [name for name in wanted or () if name not in table.column_names]
+    if absent:
+        raise DataError(f"{rows}: there is no channel {absent[0]!r}; run `{made_by}` again")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.sort_values(list(KEYS), kind="stable", ignore_index=True)
+
+
+def read_events(place: Place, dataset: str) -> pd.DataFrame:
+    """device, time, received (UTC), kind, value; sorted by device and time."""
+    return _read(place, dataset, "events")
+
+
+def read_labels(place: Place, dataset: str) -> pd.DataFrame:
+    """device, from, to, label, received (UTC), by."""
+    return _read(place, dataset, "labels")
+
+
+def read_devices(place: Place, dataset: str) -> pd.DataFrame:
+    """device, from (UTC), site, vendor, firmware, side: a line a device, and one more at each change."""
+    return _read(place, dataset, "devices")
+
+
+def read_files(place: Place, dataset: str) -> pd.DataFrame:
+    """The accounting by file: source, file, records, accepted, quarantined, duplicates, cells_quarantined."""
+    return _read(place, dataset, "files")
+
+
+def read_quarantine(place: Place, dataset: str) -> pd.DataFrame:
+    """source, file, record (line), channel (None: the whole record), rule, reason, raw (bytes), mapping (hash)."""
+    folder = _tables(place, dataset) / "quarantine"
+    made_by = f"fleetloop stage ingest {dataset}"
+    parts = sorted(folder.glob("part-*.parquet")) or [folder / "part-0000.parquet"]
+    return pd.concat([read_table(part, made_by) for part in parts], ignore_index=True)
+
+
+def ingest_report(place: Place, dataset: str) -> dict[str, Any]:
+    """Records in and where they went, and each channel's statistics."""
+    path = place.room(dataset, "ingest") / "report.json"
+    report: dict[str, Any] = read_json(path, f"fleetloop stage ingest {dataset}")
+    return report
+
+
+def _read(place: Place, dataset: str, name: str) -> pd.DataFrame:
+    return read_table(_tables(place, dataset) / f"{name}.parquet", f"fleetloop stage ingest {dataset}")
+
+
+def _tables(place: Place, dataset: str) -> Path:
+    return place.room(dataset, "ingest") / "tables"

@@ -1,0 +1,78 @@
+"""Columns and types of the tables that ingest writes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+
+MOMENT = pa.timestamp("us", tz="UTC")
+
+EVENTS = pa.schema(
+    [
+        ("device", pa.string()),
+        ("time", MOMENT),
+        ("received", MOMENT),
+        ("kind", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+LABELS = pa.schema(
+    [
+        ("device", pa.string()),
+        ("from", MOMENT),
+        ("to", MOMENT),
+        ("label", pa.string()),
+        ("received", MOMENT),
+        ("by", pa.string()),
+    ]
+)
+DEVICES = pa.schema(
+    [
+        ("device", pa.string()),
+        ("from", MOMENT),
+        ("site", pa.string()),
+        ("vendor", pa.string()),
+        ("firmware", pa.string()),
+        ("side", pa.string()),
+    ]
+)
+QUARANTINE = pa.schema(
+    [
+        ("source", pa.string()),
+        ("file", pa.string()),
+        ("record", pa.int64()),
+        ("channel", pa.string()),
+        ("rule", pa.string()),
+        ("reason", pa.string()),
+        ("raw", pa.binary()),
+        ("mapping", pa.string()),
+    ]
+)
+FILES = pa.schema(
+    [
+        ("source", pa.string()),
+        ("file", pa.string()),
+        ("records", pa.int64()),
+        ("accepted", pa.int64()),
+        ("quarantined", pa.int64()),
+        ("duplicates", pa.int64()),
+        ("cells_quarantined", pa.int64()),
+    ]
+)
+
+
+def rows_schema(channels: tuple[str, ...]) -> pa.Schema:
+    """device, time, received, and a float32 for every channel."""
+    keys = [("device", pa.string()), ("time", MOMENT), ("received", MOMENT)]
+    return pa.schema(keys + [(name, pa.float32()) for name in channels])
+
+
+def moments(seconds: pd.Series[float]) -> pd.Series[pd.Timestamp]:
+    """Epoch seconds as UTC, to the microsecond."""
+    micro = (seconds * 1e6).round().astype("int64")
+    return pd.to_datetime(micro, unit="us", utc=True).astype("datetime64[us, UTC]")
+
+
+def to_table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """A frame's columns in the schema's order and types."""
+    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)

@@ -1,0 +1,15 @@
+"""The DVC stage."""
+
+from __future__ import annotations
+
+from pipelines.files import Place, write_json
+from pipelines.ingest.ingest import ingest
+from pipelines.params import load_params
+
+
+def main(place: Place, name: str) -> None:
+    """Ingest one dataset: data/raw/<name> → data/<name>/ingest/{tables,report.json}."""
+    dataset = load_params(place.root).dataset(name)
+    room = place.room(name, "ingest")
+    report = ingest(name, dataset, place.raw(name), room / "tables")
+    write_json(room / "report.json", report)
