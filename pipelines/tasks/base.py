@@ -48,8 +48,17 @@ class Task(Frozen):
         """
 
     @abstractmethod
-    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Rows that the trigger may take as healthy."""
+    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
+        """Rows that the trigger may take as healthy.
+
+        ahead: as for `target`; where it is given, a row with no known failure counts only if it was watched for long
+        enough afterwards.
+        """
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Least and greatest answer, where the task knows them; a model keeps within."""
+        return None, None
 
     @abstractmethod
     def naive(self, target: Float, age: Float) -> tuple[str, dict[str, float]]:
@@ -64,9 +73,14 @@ class Task(Frozen):
         """What a score says, in words: "failure within 48 h"."""
 
 
-def life_left(
-    grid: pd.DataFrame, events: pd.DataFrame, kind: str, period_s: float
-) -> NDArray[np.float64]:
+def known_beyond(life: NDArray[np.float64], ahead: NDArray[np.float64] | None, limit: float) -> NDArray[np.bool_]:
+    """Rows known to be more than `limit` periods from failure: by the failure itself, or by outliving the limit."""
+    if ahead is None:
+        return life > limit
+    return (life > limit) & (np.isfinite(life) | (ahead > limit))
+
+
+def life_left(grid: pd.DataFrame, events: pd.DataFrame, kind: str, period_s: float) -> NDArray[np.float64]:
     """Periods from each grid row (device, time) to its device's next `kind` event at or after it; inf = none known."""
     left = grid[["device", "time"]].reset_index(drop=True)
     left["row"] = np.arange(len(left))

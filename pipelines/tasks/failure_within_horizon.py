@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipelines.tasks.base import Float, Outcome, Task
+from pipelines.tasks.base import Float, Outcome, Task, known_beyond
 
 
 class FailureWithinHorizon(Task):
@@ -22,16 +22,18 @@ class FailureWithinHorizon(Task):
     objective: ClassVar[Literal["regression", "binary"]] = "binary"
     direction: ClassVar[Literal["above", "below"]] = "above"
     primary: ClassVar[str] = "log_loss"
-    higher_is_better: ClassVar[frozenset[str]] = frozenset(
-        {"average_precision", "roc_auc", "coverage", "warned_share"}
-    )
+    higher_is_better: ClassVar[frozenset[str]] = frozenset({"average_precision", "roc_auc", "coverage", "warned_share"})
 
     def target(self, life: NDArray[np.float64], ahead: NDArray[np.float64]) -> Float:
         near = (life <= self.horizon).astype(np.float32)
         return np.where((near > 0) | (ahead >= self.horizon), near, np.nan).astype(np.float32)
 
-    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return life > self.healthy_beyond
+    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
+        return known_beyond(life, ahead, self.healthy_beyond)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        return 0.0, 1.0
 
     def naive(self, target: Float, age: Float) -> tuple[str, dict[str, float]]:
         """The base rate."""
@@ -44,7 +46,7 @@ class FailureWithinHorizon(Task):
         known = np.isfinite(outcome.target)
         truth = outcome.target[known].astype(np.float64)
         predicted = np.clip(outcome.predicted[known].astype(np.float64), 1e-6, 1 - 1e-6)
-        if truth.size == 0:
+        if truth.size == 0 or not np.isfinite(predicted).all():
             return {}
         found = {
             "base_rate": float(truth.mean()),

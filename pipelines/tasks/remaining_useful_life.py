@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipelines.tasks.base import Float, Outcome, Task
+from pipelines.tasks.base import Float, Outcome, Task, known_beyond
 
 
 class RemainingUsefulLife(Task):
@@ -21,15 +21,20 @@ class RemainingUsefulLife(Task):
 
     objective: ClassVar[Literal["regression", "binary"]] = "regression"
     direction: ClassVar[Literal["above", "below"]] = "below"
-    primary: ClassVar[str] = "rmse"
+    primary: ClassVar[str] = "rmse_all_rows"  # last rows tell nothing apart on a side whose devices all ran to failure
     higher_is_better: ClassVar[frozenset[str]] = frozenset({"coverage", "warned_share"})
 
     def target(self, life: NDArray[np.float64], ahead: NDArray[np.float64]) -> Float:
-        known = np.where(np.isfinite(life), np.minimum(life, self.cap), np.nan)
-        return known.astype(np.float32)
+        """Life cut at the cap, where the failure is known, or was outlived by the cap."""
+        known = np.isfinite(life) | (ahead >= self.cap)
+        return np.where(known, np.minimum(life, self.cap), np.nan).astype(np.float32)
 
-    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return life > self.healthy_beyond
+    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
+        return known_beyond(life, ahead, self.healthy_beyond)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        return 0.0, self.cap
 
     def naive(self, target: Float, age: Float) -> tuple[str, dict[str, float]]:
         """Mean life less age: what a maintenance calendar knows."""
@@ -39,23 +44,29 @@ class RemainingUsefulLife(Task):
         return "life_less_age", {"life": mean, "low": 0.0, "high": self.cap}
 
     def metrics(self, outcome: Outcome) -> dict[str, float]:
-        """Last row of each device (the C-MAPSS protocol): RMSE capped and uncapped, and the PHM08 score."""
-        rows = outcome.last & np.isfinite(outcome.target)
-        if not rows.any():
+        """RMSE over all rows; and at the last row of each device, the C-MAPSS protocol, RMSE, PHM08 score and bias.
+
+        The last row says something only where a history stops short of the failure: devices that ran to failure are
+        left out of it, and where all did (or none of the last rows is known) those metrics are missing.
+        """
+        known = np.isfinite(outcome.target)
+        predicted = np.clip(outcome.predicted.astype(np.float64), 0.0, self.cap)
+        error = predicted - outcome.target
+        if not known.any() or not np.isfinite(error[known]).all():
             return {}
-        truth = np.minimum(outcome.life[rows], self.cap)
-        predicted = np.clip(outcome.predicted[rows].astype(np.float64), 0.0, self.cap)
-        error = predicted - truth
-        every = np.isfinite(outcome.target)
-        error_all = np.clip(outcome.predicted[every].astype(np.float64), 0.0, self.cap) - outcome.target[every]
-        return {
-            "rmse": float(np.sqrt(np.mean(error**2))),
-            "mae": float(np.mean(np.abs(error))),
-            "phm08": phm08(truth, predicted),
-            "rmse_uncapped": float(np.sqrt(np.mean((predicted - outcome.life[rows]) ** 2))),
-            "rmse_all_rows": float(np.sqrt(np.mean(error_all**2))),
-            "bias": float(np.mean(error)),
+        found = {"rmse_all_rows": _rms(error[known]), "mae_all_rows": float(np.abs(error[known]).mean())}
+        last = outcome.last & known & (outcome.life > 0)
+        if not last.any():
+            return found
+        found |= {
+            "rmse": _rms(error[last]),
+            "mae": float(np.abs(error[last]).mean()),
+            "bias": float(error[last].mean()),
+            "phm08": phm08(outcome.target[last].astype(np.float64), predicted[last]),
         }
+        if np.isfinite(outcome.life[last]).all():
+            found["rmse_uncapped"] = _rms(predicted[last] - outcome.life[last])
+        return found
 
     def phrase(self, period: str) -> str:
         return f"remaining life in {period}s"
@@ -69,3 +80,7 @@ def phm08(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """
     late = predicted - truth
     return float(np.sum(np.where(late < 0, np.exp(-late / 13.0), np.exp(late / 10.0)) - 1.0))
+
+
+def _rms(error: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(error**2)))
