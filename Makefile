@@ -1,0 +1,46 @@
+# The verbs of this project. CI calls the same ones.
+.PHONY: setup demo test test-fast lint lock bench ui
+.DEFAULT_GOAL := demo
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+DATA ?=
+
+setup: ## make .venv and install requirements.lock; instant when done
+	@PYTHON='$(PYTHON)' sh infra/setup.sh
+
+demo: setup ## raw payloads to a published bundle: the simulated pumps, or DATA=<folder with the C-MAPSS files>
+ifeq ($(DATA),)
+	@test -e data/raw/pumps || fleetloop data simulate pumps
+	@fleetloop activate pumps
+	@fleetloop run pumps
+else
+	@fleetloop data add cmapss_fd001 '$(DATA)'
+	@fleetloop activate turbofan
+	@fleetloop run turbofan
+endif
+
+test: setup ## everything
+	@pytest
+
+test-fast: setup ## without what trains models or starts servers
+	@pytest -m "not slow"
+
+lint: setup ## ruff and mypy strict
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+lock: setup ## compile requirements.lock from pyproject.toml
+	@sh infra/lock.sh
+
+bench: setup ## every benchmark; results in benchmarks/results
+	@set -e; for name in benchmarks/*.py; do \
+	    name=$$(basename $$name .py); \
+	    case $$name in __init__|results) ;; *) python -m benchmarks.$$name ;; esac; \
+	done
+
+bench-%: setup ## one benchmark: make bench-flow
+	@python -m benchmarks.$*
+
+ui: setup ## Prefect's server with its UI, and the flows served from it
+	@python -m flows.serve
