@@ -1,0 +1,24 @@
+"""Scores by slice, thresholds from cost, conformal intervals, gates, and the model card."""
+
+from pipelines.evaluate.judgement import ModelDecision
+from pipelines.evaluate.lives import Lives, decision_metrics, find_lives
+from pipelines.evaluate.read import read_decisions, read_gates, read_metrics, read_predictions
+from pipelines.evaluate.resample import interval_95, resampled_means, row_loss
+from pipelines.evaluate.scores import CANDIDATES, MODELS, abstentions
+
+__all__ = [
+    "CANDIDATES",
+    "MODELS",
+    "Lives",
+    "ModelDecision",
+    "abstentions",
+    "decision_metrics",
+    "find_lives",
+    "interval_95",
+    "read_decisions",
+    "read_gates",
+    "read_metrics",
+    "read_predictions",
+    "resampled_means",
+    "row_loss",
+]

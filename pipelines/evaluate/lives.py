@@ -1,0 +1,101 @@
+"""What decisions are worth: lives of machines, the first action of each, and what it costs.
+
+A life is a device's rows up to one failure. Acting ends it: the first action of a life is what counts. It comes in
+time if at least `lead` periods are left; what is left beyond that is thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.params import DecisionParams
+
+Bool = NDArray[np.bool_]
+Index = NDArray[np.int64]
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Lives in rows sorted by device and time. start, stop: (L,) first row and one past the last.
+
+    left: (n,) periods from each row to its life's failure; where none is known, to the last row (a lower bound).
+    known: (L,) the life ends in a failure that is known. seen: (L,) periods left at its last row.
+    """
+
+    start: Index
+    stop: Index
+    left: Real
+    known: Bool
+    seen: Real
+    devices: int
+    device_days: float
+    fresh: Bool  # (n,) first row of a device or a segment: no run of rows reaches across
+
+
+def find_lives(frame: pd.DataFrame, period_s: float) -> Lives:
+    """Lives of the rows of one side. frame: device, time, segment, life; sorted by device and time."""
+    device = pd.factorize(frame["device"])[0]
+    segment = frame["segment"].to_numpy()
+    life = frame["life"].to_numpy(dtype=np.float64)
+    new_device = _changes(device)
+    with np.errstate(invalid="ignore"):  # inf - inf where no failure is known
+        begins = new_device | np.concatenate([[False], np.diff(life) > 0])[: len(life)]
+    start = np.flatnonzero(begins).astype(np.int64)
+    stop = np.append(start[1:], len(life)).astype(np.int64)
+    known = np.isfinite(life[start])
+    seconds = frame["time"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    end = np.repeat(seconds[stop - 1], stop - start)
+    left = np.where(np.isfinite(life), life, (end - seconds) / period_s)
+    days = len(life) * period_s / 86_400
+    return Lives(start, stop, left, known, left[stop - 1], len(np.unique(device)), days, new_device | _changes(segment))
+
+
+def _changes(codes: NDArray[np.integer]) -> Bool:
+    changed = np.ones(len(codes), dtype=bool)
+    changed[1:] = codes[1:] != codes[:-1]
+    return changed
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a rule's actions were worth. All arrays (L,) over lives."""
+
+    cost: Real  # money
+    timely: Bool  # acted with at least `lead` periods left
+    due: Bool  # a failure that a warning could have met in time, before the rows end
+    left: Real  # periods left at the first action; nan without one
+
+
+def worth(acts: Bool, lives: Lives, params: DecisionParams) -> Worth:
+    """Judge actions (n,) life by life."""
+    rows = np.arange(len(acts))
+    first = np.minimum.reduceat(np.where(acts, rows, len(acts)), lives.start)
+    acted = first < lives.stop
+    left = np.where(acted, lives.left[np.minimum(first, len(acts) - 1)], np.nan)
+    timely = acted & ((left >= params.lead) | ~lives.known)
+    missed = lives.known & ~timely & (acted | (lives.seen < params.lead))
+    early = np.where(timely, np.maximum(left - params.lead, 0.0), 0.0)
+    cost = params.cost_action * acted + params.cost_missed * missed + params.cost_early * early
+    return Worth(cost, timely, lives.known & (timely | missed), left)
+
+
+def decision_metrics(acts: Bool, lives: Lives, params: DecisionParams) -> dict[str, float]:
+    """Cost a device, share of failures warned of in time, their median warning, and alarms a device-day."""
+    found = worth(acts, lives, params)
+    starts = acts & ~np.concatenate([[False], acts[:-1]]) | acts & lives.fresh
+    metrics = {
+        "cost_per_device": float(found.cost.sum() / lives.devices),
+        "alarms_per_device_day": float(starts.sum() / lives.device_days),
+        "failures": float(found.due.sum()),
+    }
+    if found.due.any():
+        metrics["warned_share"] = float(found.timely[found.due].mean())
+    warned = found.due & found.timely
+    if warned.any():
+        metrics["early_periods"] = float(np.median(found.left[warned]))
+    return metrics
