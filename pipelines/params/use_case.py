@@ -101,6 +101,7 @@ class DecisionParams(Frozen):
     max_missing: float = Field(0.3, ge=0, le=1)  # share of channels missing above which the fallback answers
     abstain_missing: float = Field(0.8, ge=0, le=1)  # share above which nobody answers
     currency: str = "EUR"
+    period: str = "hour"  # what one period is called, singular
 
 
 class ExportSpec(Frozen):
