@@ -1,0 +1,77 @@
+"""Grid to features: the batch form of `fleetloop_edge.features`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fleetloop_edge.features import Block, blocks
+from fleetloop_edge.grid import microseconds
+from fleetloop_edge.spec import FeatureSpec
+from fleetloop_edge.trailing import statistics, windows
+from pipelines.features.grid import whole_microseconds
+
+Float32 = NDArray[np.float32]
+Int = NDArray[np.int64]
+
+
+def compute(grid: pd.DataFrame, spec: FeatureSpec) -> Float32:
+    """(n, F) features of a grid's rows, in the order of `feature_names`: what FeatureState gives, to the bit.
+
+    grid: as `build_grid` gives it; whole devices, each from its first row (age and own baseline begin there) and
+    sorted by time. A grid cut short at its end gives the same rows.
+    """
+    columns = blocks(spec)
+    out = np.empty((len(grid), sum(len(block.names) for block in columns)), dtype=np.float32)
+    values = grid[list(spec.channels)].to_numpy(dtype=np.float32)
+    births = _starts(_changes(grid["device"]))
+    segments = _starts(_changes(grid["device"]) | _changes(grid["segment"]))
+    for block in columns:
+        if block.kind == "value":
+            out[:, block.columns] = values
+        elif block.kind == "missing":
+            out[:, block.columns] = ~grid[[f"{name}.measured" for name in spec.channels]].to_numpy(dtype=np.bool_)
+        elif block.kind == "age":
+            out[:, block.columns] = _age(grid, births, spec)[:, None]
+    _windowed(np.ascontiguousarray(values), births, segments, spec, columns, out)
+    return out
+
+
+def _windowed(
+    values: Float32, births: Int, segments: Int, spec: FeatureSpec, columns: tuple[Block, ...], out: Float32
+) -> None:
+    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
+
+    first = {
+        kind: [block.first for block in columns if block.kind == kind] for kind in ("deviation", "ewma", "trailing")
+    }
+    for column in first["deviation"]:
+        kernels.deviation(values, births, spec.baseline_rows, column, out)
+    if spec.ewma:
+        weights = np.array(spec.ewma, dtype=np.float64)
+        kernels.ewma(values, segments, weights, np.array(first["ewma"], dtype=np.int64), out)
+    lengths = windows(spec)
+    if lengths:
+        wanted = np.full((len(lengths), len(kernels.STATS)), -1, dtype=np.int64)
+        for (rows, stat), column in zip(statistics(spec), first["trailing"], strict=True):
+            wanted[lengths.index(rows), kernels.STATS.index(stat)] = column
+        kernels.trailing(values, segments, np.array(lengths, dtype=np.int64), wanted, out)
+
+
+def _changes(column: pd.Series) -> NDArray[np.bool_]:
+    """(n,) rows whose value is not that of the row before; the first row is one."""
+    codes, _ = pd.factorize(column)
+    changed = np.ones(len(codes), dtype=np.bool_)
+    changed[1:] = codes[1:] != codes[:-1]
+    return changed
+
+
+def _starts(changed: NDArray[np.bool_]) -> Int:
+    return np.append(np.flatnonzero(changed), len(changed)).astype(np.int64)
+
+
+def _age(grid: pd.DataFrame, births: Int, spec: FeatureSpec) -> Int:
+    """(n,) periods since each device's first row, that one being 1."""
+    slot = whole_microseconds(grid["time"]) // microseconds(spec.period_s)
+    return slot - np.repeat(slot[births[:-1]], np.diff(births)) + 1

@@ -1,0 +1,46 @@
+"""What the stage leaves for later rooms: the grid, bucket by bucket, and the frozen feature spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fleetloop_edge.spec import FeatureSpec, from_dict
+from pipelines.errors import DataError
+from pipelines.files import Place, read_json, read_table
+
+
+def grid_folder(place: Place, use_case: str) -> Path:
+    """data/<use case>/features/grid, with one file a bucket."""
+    return place.room(use_case, "features") / "grid"
+
+
+def spec_path(place: Place, use_case: str) -> Path:
+    """data/<use case>/features/spec.json."""
+    return place.room(use_case, "features") / "spec.json"
+
+
+def read_grid(place: Place, use_case: str) -> pd.DataFrame:
+    """The grid of all devices, sorted by device and time; the row order that targets keep.
+
+    device, time, received, segment, run, the channels (float32), `<channel>.measured`.
+    Raises DataError naming the command that makes it.
+    """
+    made_by = f"fleetloop stage features {use_case}"
+    folder = grid_folder(place, use_case)
+    paths = sorted(folder.glob("bucket=*.parquet"))
+    if not paths:
+        raise DataError(f"{folder} holds no grid; make it with `{made_by}`")
+    grid = pd.concat([read_table(path, made_by) for path in paths], ignore_index=True)
+    return grid.sort_values(["device", "time"], kind="stable", ignore_index=True)
+
+
+def read_spec(place: Place, use_case: str) -> FeatureSpec:
+    """The frozen feature spec. Raises DataError naming the command that makes it."""
+    made_by = f"fleetloop stage features {use_case}"
+    path = spec_path(place, use_case)
+    try:
+        return from_dict(FeatureSpec, read_json(path, made_by))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} is no feature spec ({error}); run `{made_by}` again") from None
