@@ -85,7 +85,7 @@ def _table(data: bytes, file: RawFile, source: SourceSpec, mapping: SourceMap) -
     times = [time for time in (source.time, source.received) if time is not None]
     channels = {channel.field for channel in mapping.channels.values()}
     needed = channels | {time.field for time in times} | set(_named(source)) - GIVEN
-    numbers = {source.value, source.ending.field if source.ending else None} - {None}
+    numbers = {name for name in (source.value, source.ending.field if source.ending else None) if name is not None}
     numeric = channels | {time.field for time in times if is_numeric(time)} | numbers
     return read_table(data, str(file.path), source.table, frozenset(numeric), frozenset(needed))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ from pipelines.errors import DataError
 from pipelines.ingest.batch import ABOUT
 
 
-def devices_of(rows: pd.DataFrame, sides: dict[str, str | None]) -> pd.DataFrame:
+def devices_of(rows: pd.DataFrame, sides: Mapping[str, str | None]) -> pd.DataFrame:
     """device, from, site, vendor, firmware, side. rows: accepted ones with source and ABOUT; sides: by source.
 
     Raises DataError when two sources give one device different sides.
@@ -18,13 +20,13 @@ def devices_of(rows: pd.DataFrame, sides: dict[str, str | None]) -> pd.DataFrame
     changed = np.ones(len(ordered), dtype=bool)
     changed[1:] = False
     for name in ("device", *ABOUT):
-        values = ordered[name].to_numpy(dtype=object, na_value=None)
+        values = ordered[name].fillna("").to_numpy(dtype=object)
         changed[1:] |= values[1:] != values[:-1]
     lines = ordered.loc[changed, ["device", "time", *ABOUT]].rename(columns={"time": "from"})
     return lines.assign(side=lines["device"].map(_sides(rows, sides)).astype("str")).reset_index(drop=True)
 
 
-def _sides(rows: pd.DataFrame, sides: dict[str, str | None]) -> dict[str, str | None]:
+def _sides(rows: pd.DataFrame, sides: Mapping[str, str | None]) -> dict[str, str | None]:
     given: dict[str, str | None] = {}
     for device, source in rows[["device", "source"]].drop_duplicates().sort_values(["device", "source"]).to_numpy():
         side = sides[source]

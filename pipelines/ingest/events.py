@@ -60,7 +60,9 @@ def decode_endings(
         device = device_of(fields, mapping.device)
         left = number(lookup(fields, ending.field or ""))
         if left is None or not 0 <= left < math.inf:
-            raise DecodeError("not_a_number", f"periods left must be a number >= 0, got {fields.get(ending.field)!r}")
+            raise DecodeError(
+                "not_a_number", f"periods left must be a number >= 0, got {lookup(fields, ending.field or '')!r}"
+            )
         if device not in last:
             raise DecodeError("unknown_device", f"no row of device {device!r}: it cannot be told when it ends")
         time = last[device] + left * period_s

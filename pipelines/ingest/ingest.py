@@ -83,7 +83,8 @@ def _rows(
         _set_aside_conflicts(file, batch, every.iloc[start:stop], status[start:stop])
         ledger.enter(batch, batch.rows["record"].to_numpy(), status[start:stop])
         start = stop
-    return every[status == KEPT].reset_index(drop=True)
+    kept: pd.DataFrame = every[status == KEPT].reset_index(drop=True)
+    return kept
 
 
 def _set_aside_conflicts(file: RawFile, batch: Batch, rows: pd.DataFrame, status: Status) -> None:
@@ -126,8 +127,9 @@ def _logged(batches: list[EventBatch], ledger: _Ledger) -> pd.DataFrame:
         ledger.enter(batch, batch.events["record"].to_numpy(), status)
         kept.append(batch.events[status == KEPT])
     if not kept:
-        return schema.EVENTS.empty_table().to_pandas()
-    events = pd.concat(kept, ignore_index=True)
+        empty: pd.DataFrame = schema.EVENTS.empty_table().to_pandas()
+        return empty
+    events: pd.DataFrame = pd.concat(kept, ignore_index=True)
     return events.assign(time=schema.moments(events["time"]), received=schema.moments(events["received"]))
 
 
