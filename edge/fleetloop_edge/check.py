@@ -27,7 +27,11 @@ def check(
             continue
         name, mapped = found
         value = r.value * mapped.scale + mapped.offset
-        broken = _broken(r, value, mapped.unit, channels[name])
+        limits = channels[name]
+        if not limits.min <= value <= limits.max or r.raw is not None or r.unit != mapped.unit:
+            broken = _broken(r, value, mapped.unit, limits)
+        else:
+            broken = None  # nearly always
         if broken is not None:
             rejected.append(Rejected(r.device, r.time, name, value, *broken))
             value = math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,14 +28,16 @@ def build_rows(readings: Sequence[Reading], channel_names: tuple[str, ...]) -> l
     A silent channel is NaN; a value said twice is the last one said; `received` is the latest of the row's readings.
     """
     place = {name: i for i, name in enumerate(channel_names)}
-    rows: dict[tuple[str, float], tuple[NDArray[np.float32], float]] = {}
+    rows: dict[tuple[str, float], list[float]] = {}
+    latest: dict[tuple[str, float], float] = {}
     for reading in readings:
         key = (reading.device, reading.time)
-        values, received = rows.get(key, (None, reading.received))
+        values = rows.get(key)
         if values is None:
-            values = np.full(len(channel_names), np.nan, dtype=np.float32)
-        index = place.get(reading.channel)
-        if index is not None and reading.value == reading.value:  # NaN never replaces a value
-            values[index] = reading.value
-        rows[key] = (values, max(received, reading.received))
-    return [Row(device, time, received, values) for (device, time), (values, received) in rows.items()]
+            values = rows[key] = [math.nan] * len(place)
+            latest[key] = reading.received
+        elif reading.received > latest[key]:
+            latest[key] = reading.received
+        if reading.channel in place and reading.value == reading.value:  # NaN never replaces a value
+            values[place[reading.channel]] = reading.value
+    return [Row(*key, latest[key], np.array(values, dtype=np.float32)) for key, values in rows.items()]

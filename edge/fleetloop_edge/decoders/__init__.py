@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 from fleetloop_edge.decoders.json_record import decode as decode_json
@@ -28,7 +27,7 @@ def decode(payload: bytes, source: SourceMap, received: float | None = None) -> 
     if decoder is None:
         raise DecodeError("no_decoder", f"the device has no decoder {source.decoder!r}; it has {', '.join(DECODERS)}")
     readings = decoder(payload, source, received)
-    return [r if math.isfinite(r.received) else _arrived(r, source, received) for r in readings]
+    return [r if r.received == r.received else _arrived(r, source, received) for r in readings]  # NaN: not said
 
 
 def _arrived(reading: Reading, source: SourceMap, received: float | None) -> Reading:

@@ -24,6 +24,8 @@ def absent(value: Any) -> bool:
 
 def number(value: Any) -> float | None:
     """A field as a number: NaN where nothing was measured, None where it is no number."""
+    if type(value) is float:  # nearly always
+        return value
     if value is None:
         return math.nan
     if isinstance(value, (bool, int, float)):
@@ -48,10 +50,9 @@ def missing_codes(codes: tuple[str, ...]) -> tuple[frozenset[str], frozenset[flo
 
 def value_of(field: Any, codes: tuple[str, ...]) -> tuple[float, str | None]:
     """A field's value and, where it is neither a number nor a missing code, its text."""
-    texts, numbers = missing_codes(codes)
-    if isinstance(field, str) and field.strip(BLANK) in texts:
-        return math.nan, None
     value = number(field)
-    if value is None:
-        return math.nan, str(field)[:80]
-    return (math.nan if value in numbers else value), None
+    if codes:
+        texts, numbers = missing_codes(codes)
+        if value in numbers or (isinstance(field, str) and field.strip(BLANK) in texts):
+            return math.nan, None
+    return (math.nan, str(field)[:80]) if value is None else (value, None)

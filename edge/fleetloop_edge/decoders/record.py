@@ -27,13 +27,18 @@ def fill(template: str | None, fields: Mapping[str, Any]) -> str | None:
     """The template with its fields filled in; None where one is absent or empty."""
     if template is None:
         return None
+    names = holes(template)
+    if not names:
+        return template or None
     words: dict[str, str] = {}
-    for name in holes(template):
+    for name in names:
         value = lookup(fields, name)
         if absent(value) or isinstance(value, (dict, list)):
             return None
         words[name] = str(value).strip(BLANK)
-    return _HOLE.sub(lambda hole: words[hole[1]], template) or None
+    if len(template) == len(names[0]) + 2:  # nothing but the hole
+        return words[names[0]]
+    return _HOLE.sub(lambda hole: words[hole[1]], template)
 
 
 def lookup(fields: Mapping[str, Any], name: str) -> Any:
