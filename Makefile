@@ -1,5 +1,5 @@
 # The verbs of this project. CI calls the same ones.
-.PHONY: setup demo test test-fast lint lock bench ui
+.PHONY: setup demo test test-fast lint lock bench ui readme
 .DEFAULT_GOAL := demo
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -44,3 +44,6 @@ bench-%: setup ## one benchmark: make bench-flow
 
 ui: setup ## Prefect's server with its UI, and the flows served from it
 	@python -m flows.serve
+
+readme: setup ## the README's outputs and pictures, from the last laps
+	@python infra/readme.py

@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 new=$(mktemp)
+cp requirements.lock "$new" # a pin moves only where it must; sh infra/lock.sh --upgrade moves all
 trap 'rm -f "$new"' EXIT
-.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev \
-    --no-emit-package fleetloop-edge --output-file "$new" pyproject.toml
+.venv/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate --extra dev \
+    --no-emit-package fleetloop-edge --output-file "$new" "$@" pyproject.toml
 grep -v -E '^(nvidia-|cuda-|triton)|^-e |^(\./)?edge' "$new" | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' >requirements.lock
 echo "requirements.lock: $(grep -c == requirements.lock) packages"

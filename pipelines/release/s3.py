@@ -23,7 +23,7 @@ class S3Store:
         self._prefix = f"{prefix}/" if prefix else ""
         with self._refusals("connect"):
             config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
-            self._client: Any = boto3.client("s3", config=config)
+            self._client: Any = boto3.Session().client("s3", config=config)  # not the shared one: it keeps old keys
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object once. Raises Conflict where the key holds other bytes, StoreError."""

@@ -1,0 +1,67 @@
+"""A checkout whose stages are one-line shell commands: the flow must not care what a stage does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BUNDLE = "mkdir -p data/${item}/export/bundle && echo '{\"files\": {}}' > data/${item}/export/bundle/manifest.json"
+
+
+def stub_checkout(folder: Path, **commands: str) -> Path:
+    """ingest@d, then left@u and right@u side by side for each use case u of a and b, then export@u.
+
+    commands replace a stage's own; ``{item}`` is the use case. There is no git history.
+    """
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text((ROOT / ".dvc" / "config").read_text())
+    raw = folder / "data" / "raw" / "d"
+    raw.mkdir(parents=True)
+    (raw / "x").write_text("one\n")
+    table = "data/d/ingest/table"
+    stages = {
+        "ingest": _stage(["d"], f"mkdir -p data/d/ingest && cp data/raw/d/x {table}", ["data/raw/d"], [table]),
+        "left": _stage(["a", "b"], f"cp {table} left-${{item}}", [table], ["left-${item}"]),
+        "right": _stage(["a", "b"], f"cp {table} right-${{item}}", [table], ["right-${item}"]),
+        "export": _stage(["a", "b"], BUNDLE, ["left-${item}", "right-${item}"], ["data/${item}/export/bundle"]),
+    }
+    for name, command in commands.items():
+        stages[name]["do"]["cmd"] = command.replace("{item}", "${item}")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    return folder
+
+
+def _stage(items: list[str], command: str, deps: list[str], outs: list[str]) -> dict[str, Any]:
+    return {"foreach": items, "do": {"cmd": command, "deps": deps, "outs": outs}}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This checkout's code, whatever folder a process stands in."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "edge")]), **more}
+
+
+def start_lap(folder: Path, *use_cases: str) -> subprocess.Popen[str]:
+    """The flow in a process of its own; its last line is the failures as JSON."""
+    command = [sys.executable, "-m", "tests.builders.stub", str(folder), *use_cases]
+    return subprocess.Popen(
+        command, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+
+
+def run_lap(folder: Path, *use_cases: str) -> tuple[dict[str, Any], str]:
+    """Failures by use case, and all that stood on the terminal."""
+    output, _ = start_lap(folder, *use_cases).communicate(timeout=300)
+    return json.loads(output.strip().splitlines()[-1]), output
+
+
+if __name__ == "__main__":
+    from flows.terminal import run_in_terminal
+
+    print(json.dumps(run_in_terminal(Path(sys.argv[1]), "lap", sys.argv[2:])))

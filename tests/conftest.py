@@ -1,0 +1,148 @@
+"""Servers and laps that several tests share: each is started once, and only where a test asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PUBLIC_DATA = Path(os.environ.get("FLEETLOOP_PUBLIC_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_commands() -> Iterator[None]:
+    """`fleetloop`, `dvc` and the checkout's code are found by child processes, whoever started pytest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        patch.delenv("FLEETLOOP_STORE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public data sets; the test is skipped where it is absent."""
+    if not PUBLIC_DATA.is_dir():
+        pytest.skip(f"no public data in {PUBLIC_DATA} (set FLEETLOOP_PUBLIC_DATA)")
+    return PUBLIC_DATA
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect server for the session; its API's address, also in PREFECT_API_URL while the fixture lives."""
+    home = tmp_path_factory.mktemp("prefect")
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}/api"
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(f"{address}/health", server, home / "server.log")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PREFECT_API_URL", address)
+            patch.setenv("PREFECT_HOME", str(home))
+            yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SeaweedFS, a real S3 server that checks keys; gives the address, and boto3 finds it by its environment."""
+    folder = tmp_path_factory.mktemp("s3")
+    key, secret = "fleetloop-test", secrets.token_hex(16)
+    actions = {key: ["Admin", "Read", "Write", "List"], "fleetloop-reader": ["Read", "List"]}
+    identities = [
+        {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": allowed}
+        for name, allowed in actions.items()
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    ports = {name: _free_port() for name in ("master.port", "volume.port", "filer.port", "s3.port")}
+    (folder / "data").mkdir()
+    weed = Path(sys.executable).parent / "weed"
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [str(weed), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
+             f"-s3.config={folder / 's3.json'}", "-volume.max=300", "-master.volumeSizeLimitMB=64",
+             *(f"-{name}={port}" for name, port in ports.items()),
+             *(f"-{name.replace('port', 'port.grpc')}={_free_port()}" for name in ports)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{ports['s3.port']}"
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_S3", address)
+            patch.setenv("AWS_ACCESS_KEY_ID", key)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            _make_bucket("fleetloop", server, folder / "server.log")
+            yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _make_bucket(name: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Ready means that a bucket can be made and written: the port opens earlier."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = boto3.Session().client("s3")
+    for _ in range(120):
+        try:
+            client.create_bucket(Bucket=name)
+            client.put_object(Bucket=name, Key="ready", Body=b"yes")
+            return
+        except (BotoCoreError, ClientError):
+            assert server.poll() is None, log.read_text()[-2000:]
+            time.sleep(0.5)
+    raise AssertionError(f"the S3 server did not become ready: {log.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            assert server.poll() is None, log.read_text()[-2000:]
+            time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout without git, data and results, to be spoilt."""
+    folder = tmp_path_factory.mktemp("checkout") / "fleetloop"
+    folder.mkdir()
+    for name in ("edge", "pipelines", "flows", "params.yaml", "dvc.yaml", ".dvcignore"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copyfile(source, folder / name)
+    (folder / ".dvc").mkdir()
+    shutil.copyfile(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    return folder
