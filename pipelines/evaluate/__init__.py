@@ -1,10 +1,10 @@
 """Scores by slice, thresholds from cost, conformal intervals, gates, and the model card."""
 
-from pipelines.evaluate.judgement import ModelDecision
+from pipelines.evaluate.judgement import ModelDecision, actions
 from pipelines.evaluate.lives import Lives, decision_metrics, find_lives
 from pipelines.evaluate.read import read_decisions, read_gates, read_metrics, read_predictions
 from pipelines.evaluate.resample import interval_95, resampled_means, row_loss
-from pipelines.evaluate.scores import CANDIDATES, MODELS, abstentions
+from pipelines.evaluate.scores import CANDIDATES, MODELS, abstentions, outcome
 
 __all__ = [
     "CANDIDATES",
@@ -12,9 +12,11 @@ __all__ = [
     "Lives",
     "ModelDecision",
     "abstentions",
+    "actions",
     "decision_metrics",
     "find_lives",
     "interval_95",
+    "outcome",
     "read_decisions",
     "read_gates",
     "read_metrics",

@@ -18,6 +18,9 @@ class SplitSpec(Frozen):
     test: float = Field(0.2, ge=0, lt=1)
     calibration: float = Field(0.2, gt=0, lt=1)
     valid: float = Field(0.1, ge=0, lt=1)  # of the train devices: curves and checks, never early stopping on test
+    duplicate_share_max: float = Field(0.05, ge=0, le=1)  # of one device's rows that stand on another side too
+    single_feature_max: float = Field(0.98, gt=0.5, le=1)  # rank correlation or AUC of one feature with the answer
+    probe_devices: int = Field(3, ge=1)  # whose features are computed again from a history cut short
 
 
 class LightGBMSpec(Frozen):
@@ -112,6 +115,8 @@ class ExportSpec(Frozen):
     int8_decisions_flipped_max: float = Field(0.005, ge=0, le=1)  # share of rows of the calibration side
     size_max: int = Field(1_000_000, ge=1)  # bytes of the model that ships
     golden: int = Field(32, ge=1)  # self-test vectors
+    parity_rows: int = Field(6000, ge=1)  # rows of held-out devices replayed one by one by the device's own code
+    parity_error_max: float = Field(0.01, gt=0)  # largest difference to the training model there, in score units
 
 
 class WatchSpec(Frozen):
