@@ -1,0 +1,19 @@
+"""Train: features to the naive answer and LightGBM, sequences to GRU or LSTM; all behind one interface."""
+
+from pipelines.train.build import MODELS
+from pipelines.train.load import Side, load_models, load_windows, windows_of
+from pipelines.train.model import Answer, CurvePoint, Inputs, Model
+from pipelines.train.windows import Windows
+
+__all__ = [
+    "MODELS",
+    "Answer",
+    "CurvePoint",
+    "Inputs",
+    "Model",
+    "Side",
+    "Windows",
+    "load_models",
+    "load_windows",
+    "windows_of",
+]

@@ -1,0 +1,43 @@
+"""The two DVC stages of this room: the naive answer with LightGBM, and the sequence model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.files import Place, replacing_folder, write_bytes
+from pipelines.params import UseCaseSpec, load_params
+from pipelines.train.build import MODELS
+from pipelines.train.load import load_windows
+from pipelines.train.model import CurvePoint, Model
+
+
+def train_baseline(place: Place, name: str) -> None:
+    """Write train/baseline (naive.json, model.txt, model.json) and its curve for the use case `name`."""
+    case = load_params(place.root).use_case(name)
+    _train(place, name, case, ["naive", "lightgbm"], "baseline")
+
+
+def train_sequence(place: Place, name: str) -> None:
+    """Write train/sequence (weights.npz, model.json) and its curve for the use case `name`."""
+    case = load_params(place.root).use_case(name)
+    _train(place, name, case, [case.train.sequence.kind], "sequence")
+
+
+def _train(place: Place, name: str, case: UseCaseSpec, kinds: Sequence[str], below: str) -> None:
+    train, valid = load_windows(place, name, "train"), load_windows(place, name, "valid")
+    print(f"{name}: {len(train.known())} windows of {len(train.devices)} devices to learn from", flush=True)
+    models: list[Model] = [MODELS[kind](case.train, case.task) for kind in kinds]
+    for model in models:
+        model.fit(train, valid)
+    room = place.room(name, "train")
+    with replacing_folder(room / below) as folder:
+        for model in models:
+            model.save(folder)
+    write_curve(room / f"{below}_curve.csv", [point for model in models for point in model.curve])
+
+
+def write_curve(path: Path, curve: Sequence[CurvePoint]) -> None:
+    """step,split,loss: one line a point."""
+    lines = ["step,split,loss", *(f"{point.step},{point.split},{point.loss:.6g}" for point in curve)]
+    write_bytes(path, ("\n".join(lines) + "\n").encode())
