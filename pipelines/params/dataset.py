@@ -96,6 +96,7 @@ class Contract(Frozen):
 
     missing_share_max: float = Field(0.5, ge=0, le=1)  # of a channel, over the dataset
     quarantine_share_max: float = Field(0.05, ge=0, le=1)  # of the records
+    rejected_share_max: float = Field(0.05, ge=0, le=1)  # of the rows, by the row rules
     row_missing_max: float = Field(0.99, ge=0, le=1)  # share of channels missing in a row: above it the row is rejected
     gap_s_max: float | None = None  # longest silence of a device
     flat_rows_max: int | None = None  # longest run of one equal value in a channel

@@ -1,0 +1,64 @@
+"""The verdict: which table rules held, how many rows were rejected, where every record went. It fits one screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.validate.contract import TableResult
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validate says of a dataset. rows_rejected: keys by row rule; accounting: of ingest."""
+
+    dataset: str
+    tables: tuple[TableResult, ...]
+    rows: int
+    rows_rejected: dict[str, int]
+    accounting: dict[str, int]
+
+    @property
+    def failures(self) -> tuple[TableResult, ...]:
+        return tuple(t for t in self.tables if not t.passed and not t.warning)
+
+    @property
+    def warnings(self) -> tuple[TableResult, ...]:
+        return tuple(t for t in self.tables if t.warning)
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON types; DVC shows its numbers as metrics."""
+        return {
+            "passed": self.passed,
+            "tables": [dataclasses.asdict(result) for result in self.tables],
+            "rows": self.rows,
+            "rows_rejected": self.rows_rejected,
+            "accounting": self.accounting,
+        }
+
+    def refusal(self) -> str:
+        """One line: the first broken rule, and how many more there are."""
+        first, *more = self.failures
+        rest = f" (and {len(more)} more broken rule{'s' if len(more) > 1 else ''})" if more else ""
+        return f"the contract of dataset {self.dataset!r} is broken: {first.sentence}{rest}"
+
+    def screen(self) -> str:
+        """The whole verdict in a few lines."""
+        held = sum(t.passed for t in self.tables)
+        a = self.accounting
+        lines = [
+            f"contract of {self.dataset!r} {'holds' if self.passed else 'is BROKEN'}: "
+            f"{held} of {len(self.tables)} table rules hold, {len(self.warnings)} warn, {len(self.failures)} fail",
+            f"  records {a['records']:,} = accepted {a['accepted']:,} + quarantined {a['quarantined']:,} "
+            f"+ duplicates {a['duplicates']:,}; cells in quarantine {a['cells_quarantined']:,}",
+            f"  rows {self.rows:,}; rejected by rule: "
+            + (", ".join(f"{k} {v:,}" for k, v in self.rows_rejected.items() if v) or "none"),
+        ]
+        lines += [f"  FAIL {t.sentence}" for t in self.failures[:12]]
+        lines += [f"  warn {t.sentence}" for t in self.warnings[:6]]
+        return "\n".join(lines)
