@@ -48,11 +48,10 @@ class Task(Frozen):
         """
 
     @abstractmethod
-    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
+    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Rows that the trigger may take as healthy.
 
-        ahead: as for `target`; where it is given, a row with no known failure counts only if it was watched for long
-        enough afterwards.
+        life: as for `target`; where no failure is known, the history seen to follow stands for it.
         """
 
     @property
@@ -71,13 +70,6 @@ class Task(Frozen):
     @abstractmethod
     def phrase(self, period: str) -> str:
         """What a score says, in words: "failure within 48 h"."""
-
-
-def known_beyond(life: NDArray[np.float64], ahead: NDArray[np.float64] | None, limit: float) -> NDArray[np.bool_]:
-    """Rows known to be more than `limit` periods from failure: by the failure itself, or by outliving the limit."""
-    if ahead is None:
-        return life > limit
-    return (life > limit) & (np.isfinite(life) | (ahead > limit))
 
 
 def life_left(grid: pd.DataFrame, events: pd.DataFrame, kind: str, period_s: float) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipelines.tasks.base import Float, Outcome, Task, known_beyond
+from pipelines.tasks.base import Float, Outcome, Task
 
 
 class FailureWithinHorizon(Task):
@@ -28,8 +28,8 @@ class FailureWithinHorizon(Task):
         near = (life <= self.horizon).astype(np.float32)
         return np.where((near > 0) | (ahead >= self.horizon), near, np.nan).astype(np.float32)
 
-    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
-        return known_beyond(life, ahead, self.healthy_beyond)
+    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return life > self.healthy_beyond
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipelines.tasks.base import Float, Outcome, Task, known_beyond
+from pipelines.tasks.base import Float, Outcome, Task
 
 
 class RemainingUsefulLife(Task):
@@ -29,8 +29,8 @@ class RemainingUsefulLife(Task):
         known = np.isfinite(life) | (ahead >= self.cap)
         return np.where(known, np.minimum(life, self.cap), np.nan).astype(np.float32)
 
-    def healthy(self, life: NDArray[np.float64], ahead: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
-        return known_beyond(life, ahead, self.healthy_beyond)
+    def healthy(self, life: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return life > self.healthy_beyond
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

@@ -54,9 +54,8 @@ def test_a_failure_within_the_horizon_is_known_at_once_and_its_absence_only_afte
 
 
 @pytest.mark.parametrize("task", [RemainingUsefulLife(healthy_beyond=100), FailureWithinHorizon(healthy_beyond=100)])
-def test_a_row_without_a_known_failure_is_healthy_only_if_it_was_watched_for_long_enough(task):
-    life, ahead = np.array([101.0, 100.0, INF, INF]), np.array([1.0, 1.0, 101.0, 100.0])
-    assert task.healthy(life, ahead).tolist() == [True, False, True, False]
+def test_a_row_is_healthy_beyond_the_stated_distance_from_failure(task):
+    assert task.healthy(np.array([101.0, 100.0, 0.0])).tolist() == [True, False, False]
 
 
 def test_last_row_metrics_follow_the_protocol_of_the_field():
