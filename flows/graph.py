@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def read_graph(root: Path) -> tuple[Step, ...]:
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
-            commands = {node: node.addressing for node in graph if node.cmd}
+            commands = {node: _address(root, node) for node in graph if node.cmd}
             steps = [
                 Step(address, tuple(sorted(commands[up] for up in graph.successors(node) if up in commands)))
                 for node, address in commands.items()
@@ -41,6 +42,12 @@ def read_graph(root: Path) -> tuple[Step, ...]:
     except DvcException as error:
         raise ParamsError(f"DVC cannot read the graph in {root}: {' '.join(str(error).split())}") from None
     return in_order(steps)
+
+
+def _address(root: Path, node: Any) -> str:
+    """DVC's name of a stage as seen from the root; its own `addressing` is relative to the working directory."""
+    file = Path(node.path).resolve().relative_to(root.resolve())
+    return str(node.name) if file == Path("dvc.yaml") else f"{file}:{node.name}"
 
 
 def in_order(steps: list[Step]) -> tuple[Step, ...]:

@@ -44,6 +44,8 @@ class Lap:
     def guard(self, address: str, work: Callable[[], tuple[str, str]]) -> State[Any]:
         """Run `work`, which gives a state's name and a sentence; a foreseeable error becomes an ending."""
         began = time.monotonic()
+        if self.processes.ended:
+            raise InterruptedError("the lap was ended")
         try:
             name, sentence = work()
         except PipelineError as error:

@@ -156,7 +156,7 @@ def _dvc_reason(lines: list[str]) -> str:
     """DVC's own words for what stopped it before or after the stage, with the next step where we know one."""
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     reason = ": ".join(dict.fromkeys(errors)) or (lines[-1] if lines else "DVC failed without a word")
-    missing = re.search(r"missing data 'source': (?:\S*/)?data/raw/([\w.-]+)", " ".join(lines))
+    missing = re.search(r"(?:missing data 'source'|No such file or directory)\W.*?data/raw/([\w-]+)", " ".join(lines))
     if missing:
         name = missing.group(1)
         return (

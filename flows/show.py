@@ -19,12 +19,12 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
 
     A refusal still has a report: it is where one reads why. Raises DataError where a file of the lap is missing.
     """
-    from pipelines.report import write_report
-
     place = Place(lap.root)
     gates = place.room(use_case, "evaluate") / "gates.json"
     if not gates.exists():
         return "Skipped", "nothing was evaluated, so there is nothing to report"
+    from pipelines.report import write_report
+
     key = use_case.replace("_", "-").lower()
     _gates(key, use_case, gates)
     _scores(key, use_case, place.room(use_case, "evaluate") / "metrics.json")

@@ -57,7 +57,10 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREFECT_API_URL", address)
             patch.setenv("PREFECT_HOME", str(home))
-            yield address
+            from prefect.settings import PREFECT_API_URL, temporary_settings
+
+            with temporary_settings({PREFECT_API_URL: address}):  # for a Prefect that was imported before
+                yield address
     finally:
         server.terminate()
         server.wait(timeout=30)
