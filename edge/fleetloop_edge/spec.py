@@ -55,7 +55,7 @@ class Sequence:
     __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 48
-    inputs: tuple[PerRow, ...] = ("value", "deviation", "age")
+    inputs: tuple[PerRow, ...] = ("value", "age")
     pad: Literal["first", "zero"] = "first"  # left-pad short histories with the first row, or with the mean
 
 
@@ -82,6 +82,29 @@ class FeatureSpec:
     missing: bool = True  # one 0/1 a channel: not measured in this slot
     min_rows: int = 1  # no answer below this many rows since the last reset
     sequence: Sequence = field(default_factory=Sequence)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the key that cannot be computed."""
+        windows = [rows for trailing in self.trailing for rows in trailing.windows]
+        _require(len(self.channels) > 0, "channels must name at least one channel")
+        _require(len(set(self.channels)) == len(self.channels), "channels must not name a channel twice")
+        _require(self.period_s >= 1e-3, "period_s must be at least 0.001")
+        _require(self.fill >= 0 and self.late_s >= 0, "fill and late_s must not be negative")
+        _require(self.baseline_rows >= 0, "baseline_rows must not be negative")
+        _require(min(self.min_rows, self.sequence.steps) >= 1, "min_rows and sequence.steps must be at least 1")
+        _require(min(windows, default=1) >= 1, "trailing.windows must be at least 1 row")
+        _require(all(0 < weight <= 1 for weight in self.ewma), "ewma weights must lie above 0 and at most at 1")
+        _require(len(set(self.ewma)) == len(self.ewma), "ewma must not name a weight twice")
+        _require(self.spike is None or self.spike.window >= 1, "spike.window must be at least 1 value")
+        absent = {"deviation": not self.baseline_rows, "ewma": not self.ewma, "age": not self.age}
+        for name in self.sequence.inputs:
+            asked = f"sequence.inputs names {name!r}, which the features leave out"
+            _require(not (absent | {"missing": not self.missing}).get(name, False), asked)
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(rule)
 
 
 @dataclass(frozen=True)
