@@ -1,0 +1,217 @@
+"""The walk of one row on the device: decode, check, build row, grid and features, window, predict, decide, spool."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetloop_edge.bundle import Bundle
+from fleetloop_edge.check import check
+from fleetloop_edge.decide import ABSTAIN, Decider, Decision, missing_share, who_answers, why_nobody
+from fleetloop_edge.decoders import decode
+from fleetloop_edge.errors import DecodeError, SpoolFull
+from fleetloop_edge.features import FeatureState, input_columns
+from fleetloop_edge.grid import GridState, Slot
+from fleetloop_edge.readings import Rejected
+from fleetloop_edge.rows import Row, build_rows
+from fleetloop_edge.spool import Spool
+from fleetloop_edge.window import SequenceWindow
+
+ASIDE = 256
+"""Undecodable payloads, and rejected values, that are kept for a look; the oldest go."""
+UNSPOOLED = 1024
+"""Decisions that wait in memory while the disk takes none."""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A payload that could not become readings, with the reason."""
+
+    source: str
+    received: float
+    payload: bytes
+    rule: str
+    reason: str
+
+
+@dataclass
+class Counters:
+    """What a heartbeat reports, since the runtime began. rejected: values that became NaN."""
+
+    records: int = 0
+    undecodable: int = 0
+    rejected: int = 0
+    rows: int = 0
+    late: int = 0
+    early: int = 0
+    decisions: int = 0
+    abstained: int = 0
+    fallback: int = 0
+    unspooled: int = 0
+
+
+@dataclass
+class _Device:
+    """The states of one device: everything that its next decision depends on."""
+
+    grid: GridState
+    features: FeatureState
+    window: SequenceWindow
+    decider: Decider
+
+
+class Runtime:
+    """A bundle at work on a gateway, for any number of devices. One row at a time; nothing is looked at twice.
+
+    aside, rejected: the newest payloads and values that could not be used, with their reasons.
+    """
+
+    def __init__(self, bundle: Bundle, spool: Spool | None = None) -> None:
+        self.bundle = bundle
+        self.aside: deque[Aside] = deque(maxlen=ASIDE)
+        self.rejected: deque[Rejected] = deque(maxlen=ASIDE)
+        self._manifest = bundle.manifest
+        self._spec = self._manifest.features
+        self._channels = {channel.name: channel for channel in self._manifest.channels}
+        self._columns = input_columns(self._spec)
+        self._spool = spool
+        self._unspooled: deque[Decision] = deque()
+        self._counters = Counters()
+        self._devices: dict[str, _Device] = {}
+        self._life: dict[str, dict[str, Any]] = {}
+
+    def push(self, source: str, payload: bytes, received: float) -> list[Decision]:
+        """Take one payload of a source as it arrives; the decisions that its rows complete, oldest first.
+
+        received: the gateway's clock, epoch seconds. A payload that cannot be read is put aside and counted. Raises
+        SpoolFull when neither disk nor memory can keep one more decision.
+        """
+        self._counters.records += 1
+        mapping = self._manifest.sources.get(source)
+        try:
+            if mapping is None:
+                known = ", ".join(sorted(self._manifest.sources)) or "none"
+                raise DecodeError("no_source", f"the bundle knows no source {source!r}; it has {known}")
+            readings = decode(payload, mapping, received)
+        except DecodeError as error:
+            self._counters.undecodable += 1
+            self.aside.append(Aside(source, received, payload, error.rule, error.reason))
+            return []
+        checked, rejected = check(readings, mapping, self._channels)
+        self._counters.rejected += len(rejected)
+        self.rejected.extend(rejected)
+        rows = build_rows(checked, self._spec.channels)
+        return [decision for row in rows for decision in self.push_row(row)]
+
+    def push_row(self, row: Row) -> list[Decision]:
+        """Take one row, values in the order of the features' channels; the decisions on the slots it closes."""
+        self._counters.rows += 1
+        device = self._devices.get(row.device)
+        if device is None:
+            device = self._devices[row.device] = self._start(row.device)
+        return self._decide(row.device, device, device.grid.push(row))
+
+    def flush(self) -> list[Decision]:
+        """Close every device's open slots, as at the end of a replay."""
+        found = []
+        for name, device in sorted(self._devices.items()):
+            found += self._decide(name, device, device.grid.flush())
+        return found
+
+    @property
+    def counters(self) -> Counters:
+        """The counts so far."""
+        grids = [device.grid for device in self._devices.values()]
+        self._counters.late = sum(grid.late for grid in grids)
+        self._counters.early = sum(grid.early for grid in grids)
+        self._counters.unspooled = len(self._unspooled)
+        return self._counters
+
+    def heartbeat(self, gateway: str, time: float, uptime: float, latency: float = math.nan) -> dict[str, Any]:
+        """The gateway's state as JSON types, spooled where there is a spool. latency: seconds a decision takes."""
+        queue = (self._spool.queue if self._spool else 0) + len(self._unspooled)
+        beat = {"device": gateway, "time": time, "uptime": uptime, "latency": latency, "queue": queue}
+        beat |= {"bundle": self.bundle.id, "counters": asdict(self.counters)}
+        if self._spool is not None:
+            self._spool.put_heartbeat(beat)
+        return beat
+
+    def life(self) -> dict[str, Any]:
+        """What outlasts this bundle and this gateway: each device's age and own baselines, as JSON types."""
+        known = {name: device.features.life() for name, device in self._devices.items()}
+        return {"channels": list(self._spec.channels), "devices": {**self._life, **known}}
+
+    def restore(self, life: Mapping[str, Any]) -> None:
+        """Take over what `life` of an earlier runtime gave; for devices that this one has not yet heard.
+
+        A channel that the earlier bundle did not know begins its baseline now.
+        """
+        old = [str(name) for name in life["channels"]]
+        places = [old.index(name) if name in old else None for name in self._spec.channels]
+        self._life = {str(name): _rearranged(saved, places) for name, saved in life["devices"].items()}
+
+    def _start(self, name: str) -> _Device:
+        manifest, spec = self._manifest, self._spec
+        features = FeatureState(spec, self._life.pop(name, None))
+        decider = Decider(manifest.models[manifest.primary].decision)
+        return _Device(GridState(spec, manifest.channels), features, SequenceWindow(spec), decider)
+
+    def _decide(self, name: str, device: _Device, slots: list[Slot]) -> list[Decision]:
+        found = []
+        for slot in slots:
+            features = device.features.push(slot)
+            steps = device.window.push(features[self._columns], slot.segment)
+            if device.features.rows >= self._spec.min_rows:
+                found.append(self._answer(name, device.decider, slot, features, steps))
+        self._keep(found)
+        return found
+
+    def _answer(
+        self, name: str, decider: Decider, slot: Slot, features: NDArray[np.float32], steps: NDArray[np.float32]
+    ) -> Decision:
+        manifest = self._manifest
+        rule = manifest.models[manifest.primary].decision
+        missing = float(missing_share(slot.values))
+        who = who_answers(rule, missing, manifest.fallback is not None)
+        if who == "nobody":
+            self._counters.abstained += 1
+            return decider.abstain(why_nobody(rule, missing), name, slot.time, slot.received, slot.segment)
+        model = manifest.fallback if who == "fallback" and manifest.fallback else manifest.primary
+        entry = manifest.models[model]
+        x = features if manifest.scaler is None or entry.inputs == "features" else manifest.scaler.apply(steps)
+        score = float(self.bundle.models[model].predict(x[None])[0])
+        low, high = score - entry.interval, score + entry.interval
+        decision = decider.push(
+            score, low, high, device=name, time=slot.time, received=slot.received, segment=slot.segment,
+            model=model, spec=entry.decision,
+        )  # fmt: skip
+        self._counters.fallback += who == "fallback"
+        self._counters.abstained += decision.action == ABSTAIN
+        return decision
+
+    def _keep(self, decisions: list[Decision]) -> None:
+        """To disk, in order; what the disk does not take waits in memory, and then is tried again."""
+        self._counters.decisions += len(decisions)
+        if self._spool is None:
+            return
+        self._unspooled.extend(decisions)
+        try:
+            while self._unspooled:
+                self._spool.put_decision(self._unspooled[0])
+                self._unspooled.popleft()
+        except SpoolFull:
+            if len(self._unspooled) > UNSPOOLED:
+                raise
+
+
+def _rearranged(saved: Mapping[str, Any], places: list[int | None]) -> dict[str, Any]:
+    """A saved life with its channels in another order; new ones start empty."""
+    empty = {"count": 0, "first": 0.0, "sum": 0.0}
+    moved = {key: [none if p is None else saved[key][p] for p in places] for key, none in empty.items()}
+    return {"born": saved["born"], **moved}
