@@ -15,7 +15,7 @@ class Physics:
 
     speed: float = 1.0  # of wear
     vibration: float = 1.0  # of a healthy machine
-    bearing_vibration: float = 1.6
+    bearing_vibration: float = 2.4
     bearing_heat: float = 0.35
     bearing_current: float = 0.05
 
@@ -29,7 +29,7 @@ class Physics:
 DRIFTS: dict[str, Physics] = {
     # The plants move to a thicker, more abrasive fluid: every machine shakes more from the first day, and a worn
     # bearing, damped by the fluid, no longer shakes but runs hot and draws current. What was learnt misleads.
-    "wear": Physics(speed=1.25, vibration=1.4, bearing_vibration=-0.25, bearing_heat=1.1, bearing_current=0.15),
+    "wear": Physics(speed=1.25, vibration=1.4, bearing_vibration=-0.25, bearing_heat=1.3, bearing_current=0.2),
 }
 
 

@@ -72,7 +72,7 @@ def build(count: int, life_h: float, rng: Generator) -> Pumps:
 
     zeros = np.zeros(count)
     pumps = Pumps(
-        pressure=normal(7.0, 0.10), flow=normal(34.0, 0.10), current=normal(38.0, 0.10), vibration=normal(2.4, 0.15),
+        pressure=normal(7.0, 0.06), flow=normal(34.0, 0.06), current=normal(38.0, 0.06), vibration=normal(2.4, 0.10),
         heat=normal(30.0, 0.10), load=rng.uniform(0.65, 0.95, count), swing=rng.uniform(0.0, 0.2, count),
         weekend=rng.uniform(0.0, 0.3, count), warmth=rng.normal(0.0, 2.0, count),
         phase=np.round(rng.uniform(60.0, 1800.0, count)), bearing=zeros, impeller=zeros, bearing_speed=zeros,
@@ -131,10 +131,10 @@ def _signals(pumps: Pumps, load: Float, now: float, physics: Physics, rng: Gener
     heat = pumps.heat * load**1.5 * (1 + physics.bearing_heat * rough) + 3.0 * leak
     pumps.warm = pumps.warm + (heat - pumps.warm) / 4.0
     pressure = pumps.pressure * (0.35 + 0.65 * load**2) * (1 - 0.16 * leak) + 0.06 * noise[0]
-    flow = pumps.flow * load * (1 - 0.20 * leak) + 0.35 * noise[1]
+    flow = pumps.flow * load * (1 - 0.20 * leak) + 0.35 * (1 + 3.0 * leak) * noise[1]
     temperature = _ambient(pumps, now, rng) + pumps.warm + 0.5 * noise[2]
-    shaking = np.maximum(1 + physics.bearing_vibration * rough + 0.2 * leak, 0.2)
-    vibration = pumps.vibration * physics.vibration * (0.5 + 0.7 * load) * shaking * np.exp(0.07 * noise[3])
+    shaking = np.maximum(1 + physics.bearing_vibration * rough + 0.5 * leak, 0.2)
+    vibration = pumps.vibration * physics.vibration * (0.5 + 0.7 * load) * shaking * np.exp(0.06 * noise[3])
     drag = 1 + physics.bearing_current * rough + 0.10 * leak
     current = pumps.current * (0.3 + 0.7 * load**2) * drag + 0.35 * noise[4]
     return np.stack([pressure, flow, temperature, vibration, current], axis=1)
@@ -174,6 +174,6 @@ def _renew(pumps: Pumps, which: NDArray[np.bool_], life_h: float, rng: Generator
     pumps.impeller[which] = 0.0
     pumps.bearing_speed[which] = whole / life_h * np.exp(rng.normal(0.0, 0.30, count))
     pumps.impeller_speed[which] = whole / (1.6 * life_h) * np.exp(rng.normal(0.0, 0.35, count))
-    pumps.bearing_end[which] = rng.normal(1.0, 0.05, count)
-    pumps.impeller_end[which] = rng.normal(1.0, 0.05, count)
+    pumps.bearing_end[which] = rng.normal(1.0, 0.02, count)
+    pumps.impeller_end[which] = rng.normal(1.0, 0.02, count)
     pumps.vibration[which] *= np.exp(rng.normal(0.0, 0.05, count))
