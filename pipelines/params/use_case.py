@@ -19,7 +19,7 @@ class SplitSpec(Frozen):
     calibration: float = Field(0.2, gt=0, lt=1)
     valid: float = Field(0.1, ge=0, lt=1)  # of the train devices: curves and checks, never early stopping on test
     duplicate_share_max: float = Field(0.05, ge=0, le=1)  # of one device's rows that stand on another side too
-    single_feature_max: float = Field(0.98, gt=0.5, le=1)  # rank correlation or AUC of one feature with the answer
+    single_feature_max: float = Field(0.99, gt=0.5, le=1)  # rank correlation or AUC of one feature with the answer
     probe_devices: int = Field(3, ge=1)  # whose features are computed again from a history cut short
 
 
