@@ -23,7 +23,7 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
     gates = place.room(use_case, "evaluate") / "gates.json"
     if not gates.exists():
         return "Skipped", "nothing was evaluated, so there is nothing to report"
-    from pipelines.report import write_report
+    from pipelines.report.lap import write_report
 
     key = use_case.replace("_", "-").lower()
     _gates(key, use_case, gates)

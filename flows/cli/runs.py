@@ -81,7 +81,7 @@ def _show(root: Path, use_case: str) -> None:
     from rich.console import Console
 
     from pipelines.files import Place
-    from pipelines.report import lap_tables, write_report
+    from pipelines.report.lap import lap_tables, write_report
 
     console = Console()
     for table in lap_tables(Place(root), use_case):

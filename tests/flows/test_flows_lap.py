@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 
 import pytest
+import yaml
 
 from tests.builders.stub import environment, run_lap, start_lap, stub_checkout
 
@@ -43,7 +44,8 @@ def test_what_dvc_made_by_hand_the_flow_finds_unchanged_with_the_same_lock(prefe
     subprocess.run(["dvc", "config", "--local", "core.no_scm", "true"], cwd=by_hand, check=True)
     subprocess.run(["dvc", "repro", "-q"], cwd=by_hand, check=True)
     run_lap(by_flow, "a", "b")
-    assert (by_hand / "dvc.lock").read_text() == (by_flow / "dvc.lock").read_text()
+    locks = [yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (by_hand, by_flow)]
+    assert locks[0] == locks[1]  # DVC writes the entries in the order in which stages end
     run_lap(by_hand, "a", "b")
     assert states(prefect_server, by_hand)["export@b"] == "Unchanged"
 
