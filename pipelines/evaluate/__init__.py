@@ -1,7 +1,7 @@
 """Scores by slice, thresholds from cost, conformal intervals, gates, and the model card."""
 
 from pipelines.evaluate.judgement import ModelDecision, actions
-from pipelines.evaluate.lives import Lives, decision_metrics, find_lives
+from pipelines.evaluate.lives import Lives, decision_metrics, epoch_seconds, find_lives
 from pipelines.evaluate.read import read_decisions, read_gates, read_metrics, read_predictions
 from pipelines.evaluate.resample import interval_95, resampled_means, row_loss
 from pipelines.evaluate.scores import CANDIDATES, MODELS, abstentions, outcome
@@ -14,6 +14,7 @@ __all__ = [
     "abstentions",
     "actions",
     "decision_metrics",
+    "epoch_seconds",
     "find_lives",
     "interval_95",
     "outcome",

@@ -107,6 +107,7 @@ def _decision_text(ask: Question) -> tuple[str, ...]:
         f"counts and ends it. It is in time with at least {d.lead:g} {d.period}s left. A failure missed costs "
         f"{money(d.cost_missed, d.currency)}, an action {money(d.cost_action, d.currency)}, each {d.period} of life "
         f"thrown away by acting earlier than needed {money(d.cost_early, d.currency)}. "
+        "Costs of all lives are taken over the time that they were used, as a rate, and told for a device's mean history. "
         "The threshold is the one of least cost on the calibration side.",
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.evaluate.judgement import Judgement, Question
+from pipelines.evaluate.lives import epoch_seconds
 from pipelines.evaluate.resample import row_loss
 from pipelines.evaluate.scores import CANDIDATES, MODELS, outcome
 from pipelines.report import figures
@@ -101,7 +102,7 @@ def _story(test: pd.DataFrame, found: Judgement, ask: Question) -> Figure:
     near = test[test["life"] <= 2 * ask.decision.lead].groupby("device").size()
     name = str(near.sort_index().idxmax()) if len(near) else str(test["device"].iloc[0])
     rows = test[test["device"] == name]
-    seconds = rows["time"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    seconds = epoch_seconds(rows["time"])
     day = (seconds - seconds[0]) / 86_400
     life = rows["life"].to_numpy(dtype=np.float64)
     ends = day + life * ask.period_s / 86_400

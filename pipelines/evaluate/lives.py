@@ -2,6 +2,9 @@
 
 A life is a device's rows up to one failure. Acting ends it: the first action of a life is what counts. It comes in
 time if at least `lead` periods are left; what is left beyond that is thrown away.
+
+Lives that end early are followed by more lives, so costs are compared as a rate: the cost of all lives over the
+periods that they were used (the renewal-reward theorem). Else a rule that always acts would look cheap.
 """
 
 from __future__ import annotations
@@ -48,11 +51,16 @@ def find_lives(frame: pd.DataFrame, period_s: float) -> Lives:
     start = np.flatnonzero(begins).astype(np.int64)
     stop = np.append(start[1:], len(life)).astype(np.int64)
     known = np.isfinite(life[start])
-    seconds = frame["time"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    seconds = epoch_seconds(frame["time"])
     end = np.repeat(seconds[stop - 1], stop - start)
     left = np.where(np.isfinite(life), life, (end - seconds) / period_s)
     days = len(life) * period_s / 86_400
     return Lives(start, stop, left, known, left[stop - 1], len(np.unique(device)), days, new_device | _changes(segment))
+
+
+def epoch_seconds(times: pd.Series[pd.Timestamp]) -> Real:
+    """Times (n,) in UTC as epoch seconds."""
+    return pd.DatetimeIndex(times).as_unit("us").asi8 / 1e6
 
 
 def _changes(codes: NDArray[np.integer]) -> Bool:
@@ -66,6 +74,7 @@ class Worth:
     """What a rule's actions were worth. All arrays (L,) over lives."""
 
     cost: Real  # money
+    used: Index  # rows up to the first action, or all of the life's
     timely: Bool  # acted with at least `lead` periods left
     due: Bool  # a failure that a warning could have met in time, before the rows end
     left: Real  # periods left at the first action; nan without one
@@ -81,7 +90,13 @@ def worth(acts: Bool, lives: Lives, params: DecisionParams) -> Worth:
     missed = lives.known & ~timely & (acted | (lives.seen < params.lead))
     early = np.where(timely, np.maximum(left - params.lead, 0.0), 0.0)
     cost = params.cost_action * acted + params.cost_missed * missed + params.cost_early * early
-    return Worth(cost, timely, lives.known & (timely | missed), left)
+    used = np.where(acted, first + 1, lives.stop) - lives.start
+    return Worth(cost, used, timely, lives.known & (timely | missed), left)
+
+
+def cost_per_device(found: Worth, lives: Lives) -> float:
+    """Money a device over the side's mean history, at the long-run rate: cost of all lives over rows used."""
+    return float(found.cost.sum() / found.used.sum() * len(lives.left) / lives.devices)
 
 
 def decision_metrics(acts: Bool, lives: Lives, params: DecisionParams) -> dict[str, float]:
@@ -89,7 +104,7 @@ def decision_metrics(acts: Bool, lives: Lives, params: DecisionParams) -> dict[s
     found = worth(acts, lives, params)
     starts = acts & ~np.concatenate([[False], acts[:-1]]) | acts & lives.fresh
     metrics = {
-        "cost_per_device": float(found.cost.sum() / lives.devices),
+        "cost_per_device": cost_per_device(found, lives),
         "alarms_per_device_day": float(starts.sum() / lives.device_days),
         "failures": float(found.due.sum()),
     }

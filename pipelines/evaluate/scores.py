@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fleetloop_edge.decide import missing_share
+from pipelines.evaluate.lives import epoch_seconds
 from pipelines.tasks import Outcome
 from pipelines.train import Model, Windows
 
@@ -70,7 +71,7 @@ def outcome(frame: pd.DataFrame, model: str) -> Outcome:
     last[:-1] = device[1:] != device[:-1]
     return Outcome(
         device=device,
-        time_s=frame["time"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6,
+        time_s=epoch_seconds(frame["time"]),
         life=frame["life"].to_numpy(dtype=np.float64),
         target=frame["target"].to_numpy(dtype=np.float32),
         predicted=frame[model].to_numpy(dtype=np.float32),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.decide import decide_batch
 from fleetloop_edge.spec import DecisionSpec
-from pipelines.evaluate.lives import Lives, worth
+from pipelines.evaluate.lives import Lives, cost_per_device, worth
 from pipelines.params import DecisionParams
 
 CANDIDATES = 200
@@ -34,20 +34,23 @@ def choose_threshold(
     beyond all scores: never to act is a choice too.
     """
     candidates = candidate_thresholds(score, rule.direction)
-    costs = np.array(
-        [
-            worth(
-                decide_batch(replace(rule, threshold=float(c)), score, lives.fresh, abstain), lives, params
-            ).cost.sum()
-            for c in candidates
-        ]
-    )
-    return Choice(float(candidates[_middle_of_lowest(costs)]), candidates, costs / lives.devices)
+    costs = np.empty(len(candidates))
+    for i, candidate in enumerate(candidates):
+        acts = decide_batch(replace(rule, threshold=float(candidate)), score, lives.fresh, abstain)
+        costs[i] = cost_per_device(worth(acts, lives, params), lives)
+    return Choice(float(candidates[_middle_of_lowest(costs)]), candidates, costs)
 
 
 def candidate_thresholds(score: NDArray[np.float32], direction: str) -> Real:
-    """At most CANDIDATES + 1 thresholds in rising order, the end at which nothing is beyond included."""
-    levels = np.unique(np.quantile(score.astype(np.float64), np.linspace(0, 1, CANDIDATES), method="nearest"))
+    """Thresholds in rising order, CANDIDATES of them or fewer, the end at which nothing is beyond included.
+
+    Half of them evenly over the rows, half evenly over the scores: few rows are near a failure, and those decide.
+    """
+    scores = np.unique(score.astype(np.float64))
+    even = np.linspace(0.0, 1.0, CANDIDATES // 2)
+    by_row = np.quantile(score.astype(np.float64), even, method="nearest")
+    by_score = scores[np.searchsorted(scores, scores[0] + even[:-1] * (scores[-1] - scores[0]))]
+    levels = np.unique(np.concatenate([by_row, by_score]))
     between = (levels[1:] + levels[:-1]) / 2
     never = levels[-1] + 1.0 if direction == "above" else levels[0] - 1.0
     return np.sort(np.append(between, never))

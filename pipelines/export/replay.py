@@ -18,7 +18,7 @@ from fleetloop_edge.rows import Row
 from fleetloop_edge.scale import Scaler
 from fleetloop_edge.spec import Channel, FeatureSpec
 from fleetloop_edge.window import SequenceWindow
-from pipelines.evaluate import ModelDecision
+from pipelines.evaluate import ModelDecision, epoch_seconds
 
 Vector = NDArray[np.float32]
 
@@ -81,7 +81,7 @@ def replay(
 
 
 def _rows(history: pd.DataFrame, spec: FeatureSpec) -> Iterator[Row]:
-    at, received = (history[c].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6 for c in ("time", "received"))
+    at, received = epoch_seconds(history["time"]), epoch_seconds(history["received"])
     values = history[list(spec.channels)].to_numpy(dtype=np.float32)
     device = str(history["device"].iloc[0])
     for i in range(len(history)):

@@ -125,12 +125,13 @@ def training_curves(curves: Sequence[tuple[str, str, Mapping[str, tuple[Array, A
 def cost_curves(curves: Sequence[tuple[str, str, Array, Array, float]], xlabel: str, currency: str) -> str:
     """Cost a device over the threshold, with the chosen one. curves: (model, label, threshold, cost, chosen)."""
     figure, (axis,) = panels(4.8, 3.9)
+    top = 1.25 * max(float(np.median(cost)) for *_, cost, _ in curves)
     for model, label, threshold, cost, chosen in curves:
         paint = colour(MODEL_COLOURS[model])
         axis.plot(threshold, cost, color=paint, linewidth=1.8, label=label, drawstyle="steps-mid")
         axis.plot([chosen], [float(cost.min())], "o", color=paint, markersize=7)
     axis.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
-    axis.set(xlabel=xlabel, ylabel=f"cost a device, {currency}", ylim=(0, None))
+    axis.set(xlabel=xlabel, ylabel=f"cost a device, {currency}", ylim=(0, top))
     legend(axis)
     return svg(figure, "cost", "Cost over the threshold")
 

@@ -52,7 +52,11 @@ def number(value: Any, digits: int = 3) -> str:
 
 def share(value: float | None) -> str:
     """A share as a percentage."""
-    return "–" if value is None else f"{value:.1%}" if 0 < abs(value) < 0.995 else f"{value:.0%}"
+    if value is None:
+        return "–"
+    if value == 0 or abs(value) >= 0.995:
+        return f"{value:.0%}"
+    return f"{value:.1%}" if abs(value) >= 0.001 else f"{value:.3%}"
 
 
 def size(count: int | None) -> str:
