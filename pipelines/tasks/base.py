@@ -37,7 +37,7 @@ class Task(Frozen):
     kind: str
     objective: ClassVar[Literal["regression", "binary"]]
     direction: ClassVar[Literal["above", "below"]]  # a score beyond the threshold in this direction asks for action
-    primary: ClassVar[str]  # the metric that compares models; lower is better
+    primary: ClassVar[str]  # the headline, by the field's protocol; lower is better
     higher_is_better: ClassVar[frozenset[str]]
 
     @abstractmethod
