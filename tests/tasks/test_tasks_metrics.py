@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -90,6 +90,7 @@ def test_ranking_metrics_are_missing_where_only_one_class_occurs():
 
 
 @pytest.mark.parametrize("task", [RemainingUsefulLife(), FailureWithinHorizon()])
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(
     life=arrays(float, 30, elements=st.floats(1, 500)), said=arrays(np.float32, 30, elements=st.floats(0, 1, width=32))
 )
