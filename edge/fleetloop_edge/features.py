@@ -78,8 +78,11 @@ class FeatureState:
 
     def __init__(self, spec: FeatureSpec, life: dict[str, Any] | None = None) -> None:
         self._spec = spec
-        self._blocks = blocks(spec)
-        self._width = sum(len(block.names) for block in self._blocks)
+        self._columns: dict[str, slice] = {}  # a kind's blocks stand together
+        for block in blocks(spec):
+            first = self._columns.get(block.kind, block.columns).start
+            self._columns[block.kind] = slice(first, block.columns.stop)
+        self._width = len(feature_names(spec))
         self._weights = np.array(spec.ewma, dtype=np.float64)[:, None]
         self._ewma = np.empty((len(spec.ewma), len(spec.channels)))
         self._trailing = TrailingState(spec)
@@ -95,8 +98,9 @@ class FeatureState:
         self.rows += 1
         x = slot.values.astype(np.float64)
         age = self._life.take(slot.index, x)
-        self._ewma = np.where(np.isnan(self._ewma), x, self._ewma)
-        self._ewma += np.where(np.isnan(x), 0.0, self._weights * (x - self._ewma))
+        if len(self._ewma):
+            np.copyto(self._ewma, x, where=np.isnan(self._ewma))
+            np.add(self._ewma, self._weights * (x - self._ewma), out=self._ewma, where=np.isfinite(x))
         return self._vector(slot, x, age)
 
     def life(self) -> dict[str, Any]:
@@ -110,18 +114,16 @@ class FeatureState:
 
     def _vector(self, slot: Slot, x: Float, age: int) -> NDArray[np.float32]:
         out = np.empty(self._width, dtype=np.float32)
-        ewma, trailing = iter(self._ewma), iter(self._trailing.push(slot.values))
-        for block in self._blocks:
-            if block.kind == "value":
-                out[block.columns] = slot.values
-            elif block.kind == "missing":
-                out[block.columns] = ~slot.measured
-            elif block.kind == "deviation":
-                out[block.columns] = x - self._life.baseline
-            elif block.kind == "age":
-                out[block.columns] = age
-            else:
-                out[block.columns] = next(ewma if block.kind == "ewma" else trailing)
+        parts: dict[str, NDArray[Any] | int] = {
+            "value": slot.values,
+            "missing": ~slot.measured,
+            "deviation": self._life.deviation(x) if "deviation" in self._columns else x,
+            "ewma": self._ewma.ravel(),
+            "age": age,
+            "trailing": self._trailing.push(slot.values).ravel(),
+        }
+        for kind, columns in self._columns.items():
+            out[columns] = parts[kind]
         return out
 
 
@@ -134,23 +136,30 @@ class _Life:
         self._count = np.array(saved["count"] if saved else [0] * count, dtype=np.int64)
         self._first = np.array(saved["first"] if saved else [0.0] * count, dtype=np.float64)
         self._sum = np.array(saved["sum"] if saved else [0.0] * count, dtype=np.float64)
+        self._baseline = np.empty(count)
+        self._learnt = rows == 0  # nothing more to learn
         if len(self._count) != count:
             raise ValueError(f"the saved life has {len(self._count)} channels, the features have {count}")
 
-    @property
-    def baseline(self) -> Float:
-        """(C,) mean of each channel's first values; NaN where there is none yet."""
-        mean = self._first + self._sum / np.maximum(self._count, 1)
-        return np.where(self._count > 0, mean, np.nan)
+    def deviation(self, x: Float) -> Float:
+        """(C,) values less the mean of each channel's first ones; NaN where there is none yet."""
+        if not self._learnt:
+            self._baseline = self._first + self._sum / np.maximum(self._count, 1)
+            self._baseline[self._count == 0] = np.nan
+            self._learnt = int(self._count.min()) == self._rows
+        return x - self._baseline
 
     def take(self, index: int, x: Float) -> int:
         """Count slot `index` with values (C,) in; the device's age in periods, 1 at its first slot."""
         self._born = index if self._born is None else self._born
+        age = index - self._born + 1
+        if self._learnt:
+            return age
         counts = np.isfinite(x) & (self._count < self._rows)
         self._first = np.where(counts & (self._count == 0), x, self._first)
         self._sum += np.where(counts, x - self._first, 0.0)
         self._count += counts
-        return index - self._born + 1
+        return age
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -17,9 +17,9 @@ from fleetloop_edge.spec import FeatureSpec, Statistic
 
 Float = NDArray[np.float64]
 
-COUNT, CENTRE, SUM, SQUARES, PLACES, PLACES2, PRODUCTS, LOW, HIGH = range(9)
-"""Of the values of a part: how many, what they are measured from, sum and sum of squares from there; of their places
-(rows since the block began) sum and sum of squares; sum of place x value; smallest and largest value."""
+COUNT, SUM, PLACES, SQUARES, PLACES2, PRODUCTS, CENTRE, LOW, HIGH = range(9)
+"""Of the values of a part: how many; sum of their distances from the centre, of their places (rows since the block
+began), of the squares of both and of distance x place; what they are measured from; smallest and largest value."""
 SUMS = 9
 EMPTY = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf, -np.inf)
 
@@ -39,15 +39,16 @@ class TrailingState:
     """Trailing statistics of C channels over W windows. A NaN counts as no value, but takes a row's place."""
 
     def __init__(self, spec: FeatureSpec) -> None:
-        lengths, pairs = windows(spec), statistics(spec)
-        count, rows = len(spec.channels), sum(lengths)
-        self._lengths = np.array(lengths, dtype=np.int64)
-        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]  # of each window's part of the rings below
-        self._window = np.array([lengths.index(w) for w, _ in pairs], dtype=np.int64)
-        self._stats = tuple(stat for _, stat in pairs)
-        self._block = np.empty((rows + len(lengths), count))
-        self._tails = np.empty((SUMS, rows + len(lengths), count))
-        self._head = np.empty((SUMS, len(lengths), count))
+        self._pairs = statistics(spec)
+        self._wanted = frozenset(stat for _, stat in self._pairs)
+        self._lengths = windows(spec)
+        self._of = tuple((stat, self._lengths.index(rows)) for rows, stat in self._pairs)
+        count, wide = len(spec.channels), len(self._lengths)
+        self._first = np.cumsum([0, *[w + 1 for w in self._lengths]])[:-1]  # of each window's share of the rings below
+        self._block = np.empty((sum(self._lengths) + wide, count))
+        self._tails = np.empty((SUMS, sum(self._lengths) + wide, count))
+        self._parts = np.empty((SUMS, 2, wide, count))  # the newer part of each window, and the older
+        self._terms = np.empty((CENTRE, wide, count))
         self.reset()
 
     def reset(self) -> None:
@@ -57,32 +58,41 @@ class TrailingState:
 
     def push(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take one row (C,); the (pairs, C) statistics of the windows that end with it, in order of `statistics`."""
-        if not self._stats:
-            return np.empty((0, len(values)), dtype=np.float32)
+        out = np.empty((len(self._pairs), len(values)), dtype=np.float32)
+        if not self._pairs:
+            return out
         x = values.astype(np.float64)
-        place = self._row % self._lengths
-        self._head[:, place == 0] = np.array(EMPTY)[:, None, None]
-        self._grow(x, place[:, None].astype(np.float64))
-        found = combine(self._head, self._tails[:, self._first + place + 1], self._lengths[:, None], x)
-        self._block[self._first + place] = x
-        for window in np.flatnonzero(place == self._lengths - 1):
-            self._cut(int(self._first[window]), int(self._lengths[window]))
+        places = [self._row % length for length in self._lengths]
+        for window, place in enumerate(places):
+            if place == 0:
+                self._parts[:, 0, window] = np.array(EMPTY)[:, None]
+        self._grow(x, np.array(places, dtype=np.float64)[:, None])
+        rows = self._first + places
+        self._parts[:, 1] = self._tails[:, rows + 1]
+        found = combine(self._parts, np.array(self._lengths)[:, None], x, self._wanted)
+        for i, (stat, window) in enumerate(self._of):
+            out[i] = found[stat][window]
+        self._block[rows] = x
+        for window, place in enumerate(places):
+            if place == self._lengths[window] - 1:
+                self._cut(int(self._first[window]), self._lengths[window])
         self._row += 1
-        return np.stack([found[s][w] for s, w in zip(self._stats, self._window, strict=True)]).astype(np.float32)
+        return out
 
     def _grow(self, x: Float, place: Float) -> None:
         """Add row x (C,) at its place (W, 1) to the newer part."""
-        head, valid = self._head, np.isfinite(x)
-        head[CENTRE] = np.where(valid & (head[COUNT] == 0), x, head[CENTRE])
-        away = np.where(valid, x - head[CENTRE], 0.0)
-        head[COUNT] += valid
-        head[SUM] += away
-        head[SQUARES] += away * away
-        head[PLACES] += place * valid
-        head[PLACES2] += place * place * valid
-        head[PRODUCTS] += place * away
-        head[LOW] = np.fmin(head[LOW], x)
-        head[HIGH] = np.fmax(head[HIGH], x)
+        head, terms, valid = self._parts[:, 0], self._terms, np.isfinite(x)
+        np.copyto(head[CENTRE], x, where=valid & (head[COUNT] == 0))
+        terms[COUNT] = valid
+        np.subtract(x, head[CENTRE], out=terms[SUM])
+        terms[SUM][:, ~valid] = 0.0
+        np.multiply(place, valid, out=terms[PLACES])
+        np.multiply(terms[SUM], terms[SUM], out=terms[SQUARES])
+        np.multiply(place, terms[PLACES], out=terms[PLACES2])
+        np.multiply(place, terms[SUM], out=terms[PRODUCTS])
+        head[:CENTRE] += terms
+        np.fmin(head[LOW], x, out=head[LOW])
+        np.fmax(head[HIGH], x, out=head[HIGH])
 
     def _cut(self, first: int, length: int) -> None:
         """Once a block is full: the sums of each of its tails, from its newest value backwards."""
@@ -91,47 +101,56 @@ class TrailingState:
         newest = x[np.argmax(valid, axis=0), np.arange(x.shape[1])]
         centre = np.where(valid.any(axis=0), newest, 0.0)
         away = np.where(valid, x - centre, 0.0)
-        place = np.arange(length - 1.0, -1.0, -1.0)[:, None]
+        place = np.arange(length - 1.0, -1.0, -1.0)[:, None] * valid
         tails = self._tails[:, first : first + length][:, ::-1]
         tails[CENTRE] = centre
-        for index, term in (
-            (COUNT, valid),
-            (SUM, away),
-            (SQUARES, away * away),
-            (PLACES, place * valid),
-            (PLACES2, place * place * valid),
-            (PRODUCTS, place * away),
-        ):
+        terms = (valid, away, place, away * away, place * place, place * away)  # COUNT … PRODUCTS
+        for index, term in enumerate(terms):
             np.cumsum(term, axis=0, dtype=np.float64, out=tails[index])
         np.minimum.accumulate(np.where(valid, x, np.inf), axis=0, out=tails[LOW])
         np.maximum.accumulate(np.where(valid, x, -np.inf), axis=0, out=tails[HIGH])
 
 
-def combine(head: Float, tail: Float, length: NDArray[np.int64], last: Float) -> dict[str, Float]:
-    """Every statistic of windows made of a newer and an older part: sums (9, W, C) → (W, C) each; NaN where unknown.
+def combine(parts: Float, length: NDArray[np.int64], last: Float, wanted: frozenset[Statistic]) -> dict[str, Float]:
+    """The wanted statistics, (W, C) each, of windows made of two parts; NaN where unknown.
 
-    length: (W, 1) rows of the window. last: (C,) the newest row.
+    parts: (9, 2, W, C) sums of the newer and of the older part. length: (W, 1) rows. last: (C,) the newest row.
     """
-    head_count, tail_count = np.maximum(head[COUNT], 1.0), np.maximum(tail[COUNT], 1.0)
-    count = head[COUNT] + tail[COUNT]
-    share = tail[COUNT] / np.maximum(count, 1.0)
-    weight = head[COUNT] * share
-    head_mean, tail_mean = head[SUM] / head_count, tail[SUM] / tail_count
-    head_centre = np.where(head[COUNT] > 0, head[CENTRE], tail[CENTRE])
-    tail_centre = np.where(tail[COUNT] > 0, tail[CENTRE], head[CENTRE])
-    apart = (tail_centre - head_centre) + (tail_mean - head_mean)
-    mean = head_centre + (head_mean + apart * share)
-    squares = (head[SQUARES] - head[SUM] * head_mean) + (tail[SQUARES] - tail[SUM] * tail_mean)
-    squares += apart * apart * weight
-    std = np.sqrt(np.maximum(squares / np.maximum(count, 1.0), 0.0))
+    counts = parts[COUNT]
+    count = counts[0] + counts[1]
+    some, ones = np.maximum(counts, 1.0), np.maximum(count, 1.0)
+    share = counts[1] / ones
+    weight = counts[0] * share
+    means = parts[SUM] / some
+    new, old = np.where(counts > 0, parts[CENTRE], parts[CENTRE, ::-1])  # an empty part takes the other's centre
+    apart = (old - new) + (means[1] - means[0])
+    found: dict[str, Float] = {}
+    if not wanted.isdisjoint(_OF_MEAN):
+        found["mean"] = new + (means[0] + apart * share)
+        found["delta"] = last - found["mean"]
+    if "std" in wanted:
+        within = parts[SQUARES] - parts[SUM] * means
+        squares = (within[0] + within[1]) + apart * apart * weight
+        found["std"] = np.sqrt(np.maximum(squares / ones, 0.0))
+    if not wanted.isdisjoint(_OF_EXTREMES):
+        found["min"], found["max"] = np.minimum(*parts[LOW]), np.maximum(*parts[HIGH])
+        found["range"] = found["max"] - found["min"]
+    if "slope" in wanted:
+        found["slope"] = _slope(parts, parts[PLACES] / some, length, apart, weight)
+    if count.min() < 2:
+        found = {stat: np.where(count > (stat == "slope"), values, np.nan) for stat, values in found.items()}
+    return found
 
-    head_place, tail_place = head[PLACES] / head_count, tail[PLACES] / tail_count
-    ago = (tail_place - head_place) - length
-    rise = (head[PRODUCTS] - head_place * head[SUM]) + (tail[PRODUCTS] - tail_place * tail[SUM]) + ago * apart * weight
-    run = (head[PLACES2] - head_place * head[PLACES]) + (tail[PLACES2] - tail_place * tail[PLACES]) + ago * ago * weight
-    slope = rise / np.where(count > 1, run, 1.0)
 
-    low, high = np.minimum(head[LOW], tail[LOW]), np.maximum(head[HIGH], tail[HIGH])
-    known = {"mean": mean, "std": std, "min": low, "max": high, "range": high - low, "delta": last - mean}
-    found = {stat: np.where(count > 0, values, np.nan) for stat, values in known.items()}
-    return found | {"slope": np.where(count > 1, slope, np.nan)}
+_OF_MEAN = frozenset(("mean", "delta"))
+_OF_EXTREMES = frozenset(("min", "max", "range"))
+
+
+def _slope(parts: Float, places: Float, length: NDArray[np.int64], apart: Float, weight: Float) -> Float:
+    """Least squares of value on row; without meaning below two values. places: (2, W, C) mean places of the parts."""
+    ago = (places[1] - places[0]) - length
+    rises = parts[PRODUCTS] - places * parts[SUM]
+    runs = parts[PLACES2] - places * parts[PLACES]
+    rise, run = (rises[0] + rises[1]) + ago * apart * weight, (runs[0] + runs[1]) + ago * ago * weight
+    slope: Float = rise / np.where(run > 0, run, 1.0)
+    return slope
