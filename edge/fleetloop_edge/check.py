@@ -27,11 +27,7 @@ def check(
             continue
         name, mapped = found
         value = r.value * mapped.scale + mapped.offset
-        limits = channels[name]
-        if not limits.min <= value <= limits.max or r.raw is not None or r.unit != mapped.unit:
-            broken = _broken(r, value, mapped.unit, limits)
-        else:
-            broken = None  # nearly always
+        broken = _broken(r, value, mapped.unit, channels[name])
         if broken is not None:
             rejected.append(Rejected(r.device, r.time, name, value, *broken))
             value = math.nan
@@ -52,7 +48,7 @@ def out_of_range(value: float, channel: Channel) -> tuple[str, str]:
 def _broken(reading: Reading, value: float, unit: str, channel: Channel) -> tuple[str, str] | None:
     if reading.raw is not None:
         return not_a_number(reading.raw)
-    if math.isnan(value):
+    if value != value:  # NaN: not measured
         return None
     if reading.unit is not None and unit and reading.unit != unit:
         return "unknown_unit", f"{reading.channel!r} came in {reading.unit!r}, the mapping says {unit!r}"

@@ -56,7 +56,11 @@ def _conversion(vendor: str, canonical: str, key: str) -> tuple[float, float]:
         return 1.0, 0.0
     units = _units()
     try:
+        if not units.Unit(vendor).is_compatible_with(units.Unit(canonical)):
+            raise ParamsError(f"{key}: {vendor!r} cannot become {canonical!r} (they measure different things)")
         at = [units.Quantity(Fraction(x), units.Unit(vendor)).to(units.Unit(canonical)).magnitude for x in (0, 1, 2)]
+    except ParamsError:
+        raise
     except Exception as error:  # pint raises errors of many families, tokenizer's among them
         raise ParamsError(f"{key}: {vendor!r} cannot become {canonical!r} ({_short(error)})") from None
     if at[2] - at[1] != at[1] - at[0]:

@@ -44,7 +44,7 @@ def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path) -> dict[str
 
     The same files give the same bytes, whatever order they came in. Raises DataError or ParamsError.
     """
-    maps = {key: compile_source(key, source, dataset) for key, source in dataset.sources.items()}
+    maps = _maps(name, dataset)
     files = _files(name, dataset, raw)
     ledger = _Ledger()
     rows = _rows(dataset, maps, files, ledger)
@@ -58,9 +58,16 @@ def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path) -> dict[str
     return counts | found | {"channels": channel_statistics(rows, channels)}
 
 
+def _maps(name: str, dataset: DatasetSpec) -> dict[str, SourceMap]:
+    try:
+        return {key: compile_source(key, source, dataset) for key, source in dataset.sources.items()}
+    except ParamsError as error:
+        raise ParamsError(f"params.yaml: datasets.{name}.{error}") from None
+
+
 def _files(name: str, dataset: DatasetSpec, raw: Path) -> dict[str, list[RawFile]]:
     for key, source in dataset.sources.items():
-        check_decoder(source, f"datasets.{name}.sources.{key}")
+        check_decoder(source, f"params.yaml: datasets.{name}.sources.{key}")
     return {key: files_of(key, source, name, dataset, raw) for key, source in dataset.sources.items()}
 
 

@@ -13,6 +13,7 @@ from pipelines.ingest.batch import Quarantined
 from pipelines.params import TableFormat
 
 _COMMA_NUMBER = re.compile(r"[-+0-9.,eE \t]*")
+_UNREADABLE = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are no text
 _SWAP = str.maketrans(".,", ",.")
 
 
@@ -90,14 +91,17 @@ def _split(line: str, form: TableFormat) -> list[str]:
     if form.delimiter == "whitespace":
         return line.split()
     if '"' in line:
-        return next(csv.reader([line], delimiter=form.delimiter))
+        try:
+            return next(csv.reader([line], delimiter=form.delimiter))
+        except csv.Error:  # a cell beyond the reader's limit: split as it stands, and let the count judge
+            return line.split(form.delimiter)
     return line.split(form.delimiter)
 
 
 def _trouble(line: str, cells: list[str], expected: int) -> tuple[str, str] | None:
     if len(cells) != expected:
         return "column_count", f"got {len(cells)} columns, expected {expected}"
-    if any("\udc80" <= letter <= "\udcff" for letter in line) if not line.isascii() else False:
+    if not line.isascii() and _UNREADABLE.search(line):
         return "encoding", "the line is not text in the table's encoding"
     return None
 

@@ -7,6 +7,7 @@ the same channels far more than early wear does.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,17 +71,13 @@ def build(count: int, life_h: float, rng: Generator) -> Pumps:
     def normal(mean: float, spread: float) -> Float:
         return mean * np.exp(rng.normal(0.0, spread, count))
 
-    zeros = np.zeros(count)
-    pumps = Pumps(
-        pressure=normal(7.0, 0.06), flow=normal(34.0, 0.06), current=normal(38.0, 0.06), vibration=normal(2.4, 0.10),
-        heat=normal(30.0, 0.10), load=rng.uniform(0.65, 0.95, count), swing=rng.uniform(0.0, 0.2, count),
-        weekend=rng.uniform(0.0, 0.3, count), warmth=rng.normal(0.0, 2.0, count),
-        phase=np.round(rng.uniform(60.0, 1800.0, count)), bearing=zeros, impeller=zeros, bearing_speed=zeros,
-        impeller_speed=zeros, bearing_end=zeros, impeller_end=zeros, down=zeros.copy(), wander=zeros.copy(),
-        warm=np.full(count, 15.0), weather=zeros.copy(),
-    )  # fmt: skip
-    for name in ("bearing", "impeller", "bearing_speed", "impeller_speed", "bearing_end", "impeller_end"):
-        setattr(pumps, name, np.zeros(count))
+    pumps = Pumps(**{field.name: np.zeros(count) for field in dataclasses.fields(Pumps)})
+    pumps.pressure, pumps.flow, pumps.current = normal(7.0, 0.06), normal(34.0, 0.06), normal(38.0, 0.06)
+    pumps.vibration, pumps.heat = normal(2.4, 0.10), normal(30.0, 0.10)
+    pumps.load, pumps.swing = rng.uniform(0.65, 0.95, count), rng.uniform(0.0, 0.2, count)
+    pumps.weekend, pumps.warmth = rng.uniform(0.0, 0.3, count), rng.normal(0.0, 2.0, count)
+    pumps.phase = np.round(rng.uniform(60.0, 1800.0, count))
+    pumps.warm = np.full(count, 15.0)
     _renew(pumps, np.ones(count, dtype=bool), life_h, rng)
     pumps.bearing = rng.uniform(0.0, 0.8, count)
     pumps.impeller = rng.uniform(0.0, 0.6, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,11 @@ NOTHING = frozenset({"", "nan", "null"})
 """Texts, in lower case, that always mean "not measured"."""
 
 _NUMBER = re.compile(NUMBER)
+
+
+def shown(value: Any) -> str:
+    """A field as a message quotes it: short, whatever it holds."""
+    return value[:80] if isinstance(value, str) else reprlib.repr(value)[:80]
 
 
 def absent(value: Any) -> bool:
@@ -55,4 +61,4 @@ def value_of(field: Any, codes: tuple[str, ...]) -> tuple[float, str | None]:
         texts, numbers = missing_codes(codes)
         if value in numbers or (isinstance(field, str) and field.strip(BLANK) in texts):
             return math.nan, None
-    return (math.nan, str(field)[:80]) if value is None else (value, None)
+    return (math.nan, shown(field)) if value is None else (value, None)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fleetloop_edge.decoders.cell import BLANK, absent, number
+from fleetloop_edge.decoders.cell import BLANK, absent, number, shown
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.spec import TimeMap
 
@@ -31,9 +31,9 @@ def read(value: Any, spec: TimeMap, what: str) -> float:
         raise DecodeError(f"no_{what}", f"no {what}: the field {spec.field!r} is absent or empty", spec.field)
     seconds = _seconds(value, spec)
     if seconds is None:
-        raise DecodeError(f"bad_{what}", f"{what} {str(value)[:80]!r} is not of format {spec.format!r}", spec.field)
+        raise DecodeError(f"bad_{what}", f"{what} {shown(value)!r} is not of format {spec.format!r}", spec.field)
     if not EARLIEST <= seconds < LATEST:
-        raise DecodeError(f"bad_{what}", f"{what} {str(value)[:80]!r} is not between 1970 and 2200", spec.field)
+        raise DecodeError(f"bad_{what}", f"{what} {shown(value)!r} is not between 1970 and 2200", spec.field)
     return seconds
 
 

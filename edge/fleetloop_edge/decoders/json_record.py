@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fleetloop_edge.decoders.cell import shown
 from fleetloop_edge.decoders.record import read_record
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.readings import Reading
@@ -21,14 +22,18 @@ def objects(payload: bytes) -> list[dict[str, Any]]:
     document = parse(payload)
     found = document if isinstance(document, list) else [document]
     if not found or not all(isinstance(fields, dict) for fields in found):
-        raise DecodeError("not_an_object", f"expected an object or a list of objects, got {str(document)[:80]!r}")
+        raise DecodeError("not_an_object", f"expected an object or a list of objects, got {shown(document)}")
     return found
 
 
 def parse(payload: bytes) -> Any:
     """Any JSON value. Raises DecodeError (not_json)."""
     try:
-        return json.loads(payload)
+        text = payload.decode("utf-8-sig")
+        document = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair is text that no table can hold
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DecodeError("not_json", f"not JSON: {reason}") from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from fleetloop_edge.decoders.cell import number, value_of
+from fleetloop_edge.decoders.cell import number, shown, value_of
 from fleetloop_edge.decoders.json_record import parse
 from fleetloop_edge.decoders.record import device_of, fill, holes, times_of
 from fleetloop_edge.errors import DecodeError
@@ -49,7 +49,7 @@ def decode(payload: bytes, source: SourceMap, received: float | None = None) -> 
     """The readings of a SenML pack; all of it is refused where one record of it is. Raises DecodeError."""
     document = parse(payload)
     if not isinstance(document, list) or not all(isinstance(record, dict) for record in document):
-        raise DecodeError("not_senml", f"a SenML pack is a list of records, got {str(document)[:80]!r}")
+        raise DecodeError("not_senml", f"a SenML pack is a list of records, got {shown(document)!r}")
     pack = _Pack(received)
     for record in document:
         _read(record, pack)
@@ -96,7 +96,7 @@ def _read(record: dict[str, Any], pack: _Pack) -> None:
     if not ordinary:
         _read_base(record, pack)
     if not isinstance(own, str):
-        raise DecodeError("not_senml", f"a name must be text, got {str(own)[:80]!r}", "n")
+        raise DecodeError("not_senml", f"a name must be text, got {shown(own)!r}", "n")
     device, _, channel = (pack.name + own).rpartition("/")
     if not ordinary:
         for label in record.keys() - LABELS:
@@ -119,12 +119,12 @@ def _read_base(record: dict[str, Any], pack: _Pack) -> None:
     if "bn" in record:
         pack.name = record["bn"]
         if not isinstance(pack.name, str):
-            raise DecodeError("not_senml", f"a name must be text, got {str(record['bn'])[:80]!r}", "bn")
+            raise DecodeError("not_senml", f"a name must be text, got {shown(record['bn'])!r}", "bn")
     pack.time = _real(record, "bt", pack.time)
     pack.value = _real(record, "bv", pack.value)
     pack.unit = record.get("bu", pack.unit)
     if _real(record, "bver", VERSION) > VERSION:
-        raise DecodeError("not_senml", f"SenML version {record['bver']!r} is above {VERSION}", "bver")
+        raise DecodeError("not_senml", f"SenML version {shown(record['bver'])} is above {VERSION}", "bver")
 
 
 def _value(record: dict[str, Any], base: float) -> tuple[bool, Any]:
@@ -152,7 +152,7 @@ def _real(record: dict[str, Any], label: str, default: float) -> float:
         return default
     real = number(record[label]) if isinstance(record[label], (int, float)) else None
     if real is None or isinstance(record[label], bool):
-        raise DecodeError("not_senml", f"{label!r} must be a number, got {str(record[label])[:80]!r}", label)
+        raise DecodeError("not_senml", f"{label!r} must be a number, got {shown(record[label])!r}", label)
     return real
 
 
