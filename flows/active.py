@@ -46,7 +46,7 @@ def deactivate(root: Path, use_case: str) -> bool:
 
 
 class _ActiveBlock:
-    """params.yaml as text, with its `active` block parsed apart."""
+    """params.yaml as text, with its `active` block parsed apart from the rest."""
 
     def __init__(self, root: Path) -> None:
         from ruamel.yaml import YAML
@@ -56,15 +56,15 @@ class _ActiveBlock:
         self._yaml = YAML()
         self._yaml.width = 120
         try:
-            self._text = self.path.read_text()
-            self._tree: Any = self._yaml.load(self._text)
-            self.datasets: Any = self._tree["active"]["datasets"]
-            self.use_cases: Any = self._tree["active"]["use_cases"]
-        except FileNotFoundError:
-            load_params(root)  # raises the clear error
-            raise
-        except (YAMLError, TypeError, KeyError) as error:
-            load_params(root)
+            text = self.path.read_text()
+            self._lines = text.splitlines(keepends=True)
+            self._tree: Any = self._yaml.load(text)
+            self._start, self._end = self._span()
+            self._block: Any = self._yaml.load("".join(self._lines[self._start : self._end]))
+            self.datasets: Any = self._block["active"]["datasets"]
+            self.use_cases: Any = self._block["active"]["use_cases"]
+        except (OSError, YAMLError, TypeError, KeyError, AttributeError) as error:
+            load_params(root)  # says it better: it names the key or the line
             raise ParamsError(f"{self.path}: active must hold datasets and use_cases ({error})") from None
 
     def dataset_of(self, use_case: str) -> str:
@@ -73,23 +73,19 @@ class _ActiveBlock:
 
     def write(self) -> None:
         """Put the block back and check that the whole file still loads."""
-        lines = self._text.splitlines(keepends=True)
-        start, end = self._span(len(lines))
-        text = "".join(lines[:start]) + self._block() + "".join(lines[end:])
+        stream = io.StringIO()
+        self._yaml.dump(self._block, stream)
+        text = "".join(self._lines[: self._start]) + stream.getvalue() + "".join(self._lines[self._end :])
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "params.yaml").write_text(text)
             load_params(Path(folder))
         write_bytes(self.path, text.encode())
 
-    def _span(self, last: int) -> tuple[int, int]:
-        """First line of the block, and the line of the next top-level key."""
-        start = self._tree.lc.key("active")[0]
-        later = [self._tree.lc.key(key)[0] for key in self._tree if self._tree.lc.key(key)[0] > start]
-        return start, min(later, default=last)
-
-    def _block(self) -> str:
-        from ruamel.yaml.comments import CommentedMap
-
-        stream = io.StringIO()
-        self._yaml.dump(CommentedMap(active=self._tree["active"]), stream)
-        return stream.getvalue()
+    def _span(self) -> tuple[int, int]:
+        """First line of the block, and the line after its last; blank lines and comments that follow are not its."""
+        keys = self._tree.lc
+        start = int(keys.key("active")[0])
+        end = min((keys.key(key)[0] for key in self._tree if keys.key(key)[0] > start), default=len(self._lines))
+        while self._lines[end - 1].lstrip().startswith("#") or not self._lines[end - 1].strip():
+            end -= 1
+        return start, end
