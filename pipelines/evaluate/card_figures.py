@@ -53,7 +53,9 @@ def decision_figures(test: pd.DataFrame, found: Judgement, ask: Question) -> lis
     axis = f"threshold, {ask.unit}" if ask.unit else "threshold"
     cost = figures.cost_curves(curves, axis, ask.decision.currency)
     return [
-        Figure("cost", cost, "Cost a device over the threshold, calibration side; the dot is the one chosen."),
+        Figure(
+            "cost", cost, "Cost a device over the threshold, calibration side; the dot is the one chosen.", wide=True
+        ),
         _story(test, found, ask),
     ]
 
@@ -111,7 +113,7 @@ def _story(test: pd.DataFrame, found: Judgement, ask: Question) -> Figure:
     limits = {m: found.decisions[m].decision.threshold for m in CANDIDATES}
     axis = f"score, {ask.unit}" if ask.unit else "score"
     drawn = figures.one_device(day, scored, limits, failures, axis)
-    return Figure("story", drawn, f"{name}, a test device: scores, thresholds (dashed) and failures (red).", wide=False)
+    return Figure("story", drawn, f"{name}, a test device: scores, thresholds (dashed) and failures (red).", wide=True)
 
 
 def _scored(frame: pd.DataFrame, x: str, models: tuple[str, ...], found: Judgement) -> list[Scored]:

@@ -12,6 +12,8 @@ from pipelines.report.canvas import colour, legend, panels, svg
 
 Array = NDArray[np.floating]
 MODEL_COLOURS = {"naive": "quiet", "baseline": "warm", "sequence": "accent"}
+FEW = 20
+"""Rows below which a mean says nothing."""
 POINTS = 1200
 """Points a scatter draws at most: more only make the file heavy."""
 
@@ -62,12 +64,12 @@ def score_before_failure(scored: Sequence[Scored], horizon: float, period: str) 
 
 
 def reliability(scored: Sequence[Scored]) -> str:
-    """Observed share of failures (y) over the predicted probability (x), ten bins of equal counts a model."""
+    """Observed share of failures (y) over the predicted probability (x), in ten bins; bins of few rows are left out."""
     figure, (axis,) = panels(4.8, 3.9)
     axis.plot([0, 1], [0, 1], color=colour("quiet"), linewidth=1)
     for one in scored:
-        order = np.argsort(one.x, kind="stable")
-        bins = [b for b in np.array_split(order, 10) if len(b)]
+        place = np.minimum((one.x * 10).astype(np.int64), 9)
+        bins = [place == b for b in range(10) if (place == b).sum() >= FEW]
         said, seen = ([float(v[b].mean()) for b in bins] for v in (one.x, one.y))
         axis.plot(
             said, seen, "o-", color=colour(MODEL_COLOURS[one.model]), markersize=4, linewidth=1.5, label=one.label
@@ -124,7 +126,7 @@ def training_curves(curves: Sequence[tuple[str, str, Mapping[str, tuple[Array, A
 
 def cost_curves(curves: Sequence[tuple[str, str, Array, Array, float]], xlabel: str, currency: str) -> str:
     """Cost a device over the threshold, with the chosen one. curves: (model, label, threshold, cost, chosen)."""
-    figure, (axis,) = panels(4.8, 3.9)
+    figure, (axis,) = panels(9.6, 3.3)
     top = 1.25 * max(float(np.median(cost)) for *_, cost, _ in curves)
     for model, label, threshold, cost, chosen in curves:
         paint = colour(MODEL_COLOURS[model])
@@ -145,7 +147,7 @@ def one_device(
         axis.axvline(at, color=colour("bad"), linewidth=1.4, label="failure" if i == 0 else None)
     for one in scored:
         paint = colour(MODEL_COLOURS[one.model])
-        axis.plot(one.x, one.y, color=paint, linewidth=1.2, label=one.label)
+        axis.plot(*_broken(one.x, one.y), color=paint, linewidth=1.2, label=one.label)
         axis.axhline(thresholds[one.model], color=paint, linewidth=1, linestyle=(0, (4, 3)))
     axis.set(xlabel="day", ylabel=ylabel, xlim=(float(day.min()), float(day.max()) + 0.5))
     legend(axis)
@@ -159,6 +161,12 @@ def _bands(x: Array, y: Array, edges: Array) -> tuple[Array, Array, Array, Array
     quantiles = np.array([np.quantile(y[place == b], [0.1, 0.5, 0.9]) for b in bins]).reshape(-1, 3)
     centre = np.array([(edges[b] + edges[b + 1]) / 2 for b in bins])
     return centre, quantiles[:, 0], quantiles[:, 1], quantiles[:, 2]
+
+
+def _broken(x: Array, y: Array) -> tuple[Array, Array]:
+    """The same line, interrupted where nothing was scored for a quarter of a day or more."""
+    gaps = np.flatnonzero(np.diff(x) > max(0.25, 1.5 * float(np.median(np.diff(x)))) if len(x) > 1 else []) + 1
+    return np.insert(x, gaps, np.nan), np.insert(y.astype(np.float64), gaps, np.nan)
 
 
 def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
