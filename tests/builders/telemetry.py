@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -98,6 +98,15 @@ def slots_of(values: NDArray[np.floating], segments: NDArray[np.integer] | None 
     return [Slot(i, i * PERIOD, (i + 1) * PERIOD, row, np.isfinite(row), int(of[i])) for i, row in enumerate(cells)]
 
 
-def with_changes(**changes: object) -> FeatureSpec:
-    """SPEC with some fields changed."""
-    return replace(SPEC, **changes)  # type: ignore[arg-type]
+def fleet(count: int = 24, rows: int = 40, seed: int = 0) -> pd.DataFrame:
+    """`count` devices of unlike lives, `rows` rows the longest, as a table."""
+    lives = [rows - i % 7 * 4 for i in range(count)]
+    devices = [device_rows(f"pump-{i:02d}", life, seed + i, Dirt(missing=0.05)) for i, life in enumerate(lives)]
+    return table(row for device in devices for row in device)
+
+
+def failures(rows: pd.DataFrame, after: float = 0.0) -> pd.DataFrame:
+    """Events: every device fails `after` periods past the start of its last slot."""
+    last = rows.groupby("device", as_index=False)["time"].max()
+    slot = last["time"].dt.floor(f"{PERIOD:g}s") + pd.Timedelta(seconds=after * PERIOD)
+    return last.assign(time=slot, received=slot, kind="failure", value=np.nan)

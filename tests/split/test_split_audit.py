@@ -15,29 +15,13 @@ from pipelines.split import Split, split
 from pipelines.split.association import auc, rank_correlation
 from pipelines.split.audit import devices_on_one_side, duplicate_rows, windows_on_one_side
 from pipelines.tasks import FailureWithinHorizon, RemainingUsefulLife, TaskSpec
-from tests.builders.telemetry import CHANNELS, PERIOD, SPEC, START, Dirt, device_rows, nothing_rejected, table
+from tests.builders.telemetry import CHANNELS, SPEC, START, failures, fleet, nothing_rejected
 
 FEATURES = replace(SPEC, age=False, baseline_rows=0, spike=None, sequence=replace(SPEC.sequence, inputs=("value",)))
 RULES = SplitSpec(seed=1, test=0.25, calibration=0.25, valid=0.2)
 LIFE = RemainingUsefulLife(cap=30, healthy_beyond=30)
 SOON = FailureWithinHorizon(horizon=5, healthy_beyond=20)
 ROWS = 40
-
-
-def fleet(count: int = 24, seed: int = 0) -> pd.DataFrame:
-    """`count` devices of ROWS rows with unlike lives."""
-    return table(
-        row
-        for i in range(count)
-        for row in device_rows(f"pump-{i:02d}", ROWS - i % 7 * 4, seed + i, Dirt(missing=0.05))
-    )
-
-
-def failures(rows: pd.DataFrame, after: float = 0.0) -> pd.DataFrame:
-    """Every device fails `after` periods past the slot of its last row."""
-    last = rows.groupby("device", as_index=False)["time"].max()
-    slot = last["time"].dt.floor(f"{PERIOD:g}s") + pd.Timedelta(seconds=after * PERIOD)
-    return last.assign(time=slot, received=slot, kind="failure", value=np.nan)
 
 
 def places(rows: pd.DataFrame) -> pd.DataFrame:
