@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipelines.files import write_bytes
 from pipelines.ingest.schema import rows_schema
 from pipelines.params import Storage
 
 MANIFEST = "manifest.json"
-_SPAN = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+_SPAN = {"day": "D", "month": "M", "year": "Y"}
 
 
 def bucket_of(device: str, buckets: int) -> int:
@@ -37,8 +38,7 @@ def write_rows(folder: Path, rows: pd.DataFrame, channels: tuple[str, ...], stor
     ordered = rows.sort_values(["device", "time", "received"], kind="stable")
     names, codes = np.unique(ordered["device"].to_numpy(dtype=object), return_inverse=True)
     buckets = np.asarray([bucket_of(name, storage.buckets) for name in names], dtype=np.int64)[codes]
-    pattern = _SPAN.get(storage.span)
-    spans = ordered["time"].dt.strftime(pattern).to_numpy(dtype=object) if pattern else np.full(len(ordered), "all")
+    spans = _spans(ordered["time"], storage.span)
     entries: dict[str, Any] = {}
     schema = rows_schema(channels)
     for (bucket, span), part in ordered.groupby([buckets, spans], sort=True):
@@ -49,6 +49,15 @@ def write_rows(folder: Path, rows: pd.DataFrame, channels: tuple[str, ...], stor
         if stale.relative_to(folder).as_posix() not in entries:
             stale.unlink()
     _write_manifest(folder / MANIFEST, entries, storage, channels)
+
+
+def _spans(times: pd.Series[pd.Timestamp], span: str) -> NDArray[np.object_]:
+    """The name of each time's file: 2026-01-31, 2026-01, 2026 or all."""
+    if span not in _SPAN:
+        return np.full(len(times), span, dtype=object)
+    starts = times.dt.tz_localize(None).to_numpy().astype(f"datetime64[{_SPAN[span]}]")
+    distinct, codes = np.unique(starts, return_inverse=True)
+    return distinct.astype(str).astype(object)[codes]
 
 
 def write_changed(path: Path, table: pa.Table) -> str:
