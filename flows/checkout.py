@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,21 @@ def fit_dvc_to_git(root: Path) -> None:
             core.pop("no_scm", None)
         else:
             core["no_scm"] = True
+
+
+_CODE = ("edge", "pipelines", "flows")
+_SETTINGS = ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config")
+
+
+def copy_checkout(root: Path, folder: Path) -> Path:
+    """A checkout of its own in the new `folder`: the code and the parameters, no data, no results, no git history."""
+    (folder / ".dvc").mkdir(parents=True)
+    for name in _CODE:
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in _SETTINGS:
+        shutil.copyfile(root / name, folder / name)
+    fit_dvc_to_git(folder)
+    return folder
 
 
 @contextmanager

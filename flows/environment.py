@@ -50,7 +50,9 @@ def local_prefect(root: Path) -> None:
     With a server chosen (PREFECT_API_URL) that one is used; else Prefect starts a temporary one.
     """
     quiet_libraries()
-    if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str(root / ".fleetloop" / "prefect"))
+    if not {"PREFECT_API_URL", "PREFECT_HOME"} & set(os.environ):
+        home = root / ".fleetloop" / "prefect"
+        home.mkdir(parents=True, exist_ok=True)  # Prefect makes a folder, not its parents
+        os.environ["PREFECT_HOME"] = str(home)
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # the first start migrates
     os.environ.setdefault("PREFECT_CLI_PROMPT", "false")

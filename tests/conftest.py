@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from flows.checkout import copy_checkout
+from pipelines.files import Place
+from tests.builders.laps import run, tiny_checkout
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_DATA = Path(os.environ.get("FLEETLOOP_PUBLIC_DATA", ROOT.parent / "shared" / "data"))
@@ -137,15 +140,14 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def checkout_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This checkout without git, data and results, to be spoilt."""
-    folder = tmp_path_factory.mktemp("checkout") / "fleetloop"
-    folder.mkdir()
-    for name in ("edge", "pipelines", "flows", "params.yaml", "dvc.yaml", ".dvcignore"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            shutil.copyfile(source, folder / name)
-    (folder / ".dvc").mkdir()
-    shutil.copyfile(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
-    return folder
+    """This checkout without git, data and results; for reading."""
+    return copy_checkout(ROOT, tmp_path_factory.mktemp("copy") / "checkout")
+
+
+@pytest.fixture(scope="session")
+def lap(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A tiny lap of `pumps` by `dvc repro`, in a checkout of its own; for reading (copy it to change it)."""
+    folder = tiny_checkout(ROOT, tmp_path_factory.mktemp("lap") / "checkout")
+    run(folder, "fleetloop", "data", "simulate", "pumps")
+    run(folder, "dvc", "repro")
+    return Place(folder)
