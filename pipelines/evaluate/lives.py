@@ -76,7 +76,7 @@ class Worth:
     cost: Real  # money
     used: Index  # rows up to the first action, or all of the life's
     timely: Bool  # acted with at least `lead` periods left
-    due: Bool  # a failure that a warning could have met in time, before the rows end
+    due: Bool  # the last moment for a warning in time lies within the rows
     left: Real  # periods left at the first action; nan without one
 
 
@@ -87,11 +87,12 @@ def worth(acts: Bool, lives: Lives, params: DecisionParams) -> Worth:
     acted = first < lives.stop
     left = np.where(acted, lives.left[np.minimum(first, len(acts) - 1)], np.nan)
     timely = acted & ((left >= params.lead) | ~lives.known)
-    missed = lives.known & ~timely & (acted | (lives.seen < params.lead))
+    due = lives.known & (lives.seen < params.lead)
+    missed = due & ~timely
     early = np.where(timely, np.maximum(left - params.lead, 0.0), 0.0)
     cost = params.cost_action * acted + params.cost_missed * missed + params.cost_early * early
     used = np.where(acted, first + 1, lives.stop) - lives.start
-    return Worth(cost, used, timely, lives.known & (timely | missed), left)
+    return Worth(cost, used, timely, due, left)
 
 
 def cost_per_device(found: Worth, lives: Lives) -> float:

@@ -109,12 +109,16 @@ def _facts(lap: Lap) -> Iterator[Fact]:
     fallback = lap.export["fallback"]
     yield Fact("Ships", lap.kinds[name], f"{form}; fallback: {lap.kinds[fallback] if fallback else 'none'}")
     shipped = lap.export["models"][name]["test"][form].get(primary)
-    yield Fact(metric(primary), number(shipped), f"naive {number(naive.get(primary))}")
+    yield Fact(_capital(metric(primary)), number(shipped), f"naive {number(naive.get(primary))}")
     cost = money(test["cost_per_device"], currency)
     yield Fact("Cost a device", cost, f"naive {money(naive['cost_per_device'], currency)}")
     yield Fact("Failures warned in time", content.warned(test), "test devices")
     took = lap.latency.get("models", {}).get(name, {}).get(form, {})
     yield Fact("Model", size(lap.export["models"][name]["bytes"][form]), f"p50 {micros(took.get('p50_us'))} an answer")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _links(place: Place, lap: Lap, below: Path) -> tuple[Link, ...]:
