@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetloop_edge.bundle import Bundle
+from fleetloop_edge.bundle import Bundle, Manifest
 from fleetloop_edge.check import check
 from fleetloop_edge.decide import ABSTAIN, Decider, Decision, missing_share, who_answers, why_nobody
 from fleetloop_edge.decoders import decode
@@ -54,6 +55,17 @@ class Counters:
     abstained: int = 0
     fallback: int = 0
     unspooled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """A slot that is to be answered. missing: share of channels without a value."""
+
+    device: str
+    time: float
+    received: float
+    segment: int
+    missing: float
 
 
 @dataclass
@@ -168,32 +180,18 @@ class Runtime:
             features = device.features.push(slot)
             steps = device.window.push(features[self._columns], slot.segment)
             if device.features.rows >= self._spec.min_rows:
-                found.append(self._answer(name, device.decider, slot, features, steps))
+                row = ScoredRow(name, slot.time, slot.received, slot.segment, float(missing_share(slot.values)))
+                found.append(answer(self._manifest, device.decider, row, partial(self._score, features, steps)))
+        self._counters.fallback += sum(decision.model == self._manifest.fallback for decision in found)
+        self._counters.abstained += sum(decision.action == ABSTAIN for decision in found)
         self._keep(found)
         return found
 
-    def _answer(
-        self, name: str, decider: Decider, slot: Slot, features: NDArray[np.float32], steps: NDArray[np.float32]
-    ) -> Decision:
-        manifest = self._manifest
-        rule = manifest.models[manifest.primary].decision
-        missing = float(missing_share(slot.values))
-        who = who_answers(rule, missing, manifest.fallback is not None)
-        if who == "nobody":
-            self._counters.abstained += 1
-            return decider.abstain(why_nobody(rule, missing), name, slot.time, slot.received, slot.segment)
-        model = manifest.fallback if who == "fallback" and manifest.fallback else manifest.primary
-        entry = manifest.models[model]
-        x = features if manifest.scaler is None or entry.inputs == "features" else manifest.scaler.apply(steps)
-        score = float(self.bundle.models[model].predict(x[None])[0])
-        low, high = score - entry.interval, score + entry.interval
-        decision = decider.push(
-            score, low, high, device=name, time=slot.time, received=slot.received, segment=slot.segment,
-            model=model, spec=entry.decision,
-        )  # fmt: skip
-        self._counters.fallback += who == "fallback"
-        self._counters.abstained += decision.action == ABSTAIN
-        return decision
+    def _score(self, features: NDArray[np.float32], steps: NDArray[np.float32], model: str) -> float:
+        """One model's answer on one row: (F,) features, (steps, I) unscaled inputs."""
+        scaler, entry = self._manifest.scaler, self._manifest.models[model]
+        x = features if scaler is None or entry.inputs == "features" else scaler.apply(steps)
+        return float(self.bundle.models[model].predict(x[None])[0])
 
     def _keep(self, decisions: list[Decision]) -> None:
         """To disk, in order; what the disk does not take waits in memory, and then is tried again."""
@@ -208,6 +206,30 @@ class Runtime:
         except SpoolFull:
             if len(self._unspooled) > UNSPOOLED:
                 raise
+
+
+def answer(manifest: Manifest, decider: Decider, row: ScoredRow, score: Callable[[str], float]) -> Decision:
+    """The decision on one row: which model answers it, its score with its interval, and what follows.
+
+    score: the answer of a model by its name; asked once at most.
+    """
+    rule = manifest.models[manifest.primary].decision
+    who = who_answers(rule, row.missing, manifest.fallback is not None)
+    if who == "nobody":
+        return decider.abstain(why_nobody(rule, row.missing), row.device, row.time, row.received, row.segment)
+    model = manifest.fallback if who == "fallback" and manifest.fallback else manifest.primary
+    entry, found = manifest.models[model], score(model)
+    return decider.push(
+        found,
+        found - entry.interval,
+        found + entry.interval,
+        device=row.device,
+        time=row.time,
+        received=row.received,
+        segment=row.segment,
+        model=model,
+        spec=entry.decision,
+    )
 
 
 def _rearranged(saved: Mapping[str, Any], places: list[int | None]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class Task(Frozen):
         """
 
     @property
+    @abstractmethod
+    def settled_after(self) -> float:
+        """Periods of history after a row that settle its target even where no failure comes."""
+
+    @property
     def bounds(self) -> tuple[float | None, float | None]:
         """Least and greatest answer, where the task knows them; a model keeps within."""
         return None, None

@@ -32,6 +32,10 @@ class FailureWithinHorizon(Task):
         return life > self.healthy_beyond
 
     @property
+    def settled_after(self) -> float:
+        return self.horizon
+
+    @property
     def bounds(self) -> tuple[float | None, float | None]:
         return 0.0, 1.0
 

@@ -33,6 +33,10 @@ class RemainingUsefulLife(Task):
         return life > self.healthy_beyond
 
     @property
+    def settled_after(self) -> float:
+        return self.cap
+
+    @property
     def bounds(self) -> tuple[float | None, float | None]:
         return 0.0, self.cap
 

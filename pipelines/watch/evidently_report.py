@@ -1,0 +1,108 @@
+"""The one file that speaks to Evidently: our tests as its metrics in one saved report, its preset shown beside.
+
+The statistics and thresholds are ours (`null`); in the report each is a metric with its own test, so that the report
+alone says what was judged and how it came out. Evidently's own drift preset compares a small sample and decides
+nothing: its tests assume independent rows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.files import write_bytes
+from pipelines.watch.judge import Test
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the preset is shown: two samples of rows (reference, log) and their numeric columns."""
+
+    reference: pd.DataFrame
+    log: pd.DataFrame
+    columns: tuple[str, ...]
+
+
+def save_report(tests: tuple[Test, ...], sentence: str, shown: Shown, html: Path, record: Path) -> dict[str, bool]:
+    """Run the report and save it as HTML and JSON; which of our tests passed, as the report says."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    judged = [test for test in tests if test.value is not None]
+    metrics = [_headline(sentence), *(_metric(test) for test in judged)]
+    metrics += [DataDriftPreset()] if shown.columns else []
+    definition = DataDefinition(numerical_columns=list(shown.columns))
+    log, reference = (
+        Dataset.from_pandas(frame[list(shown.columns)], data_definition=definition)
+        for frame in (shown.log, shown.reference)
+    )
+    run = Report(metrics).run(log, reference)
+    found = json.loads(run.json())
+    write_bytes(record, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+    html.parent.mkdir(parents=True, exist_ok=True)
+    run.save_html(str(html))
+    said = {t["metric_config"]["params"]["statistic"]: t["status"] == "SUCCESS" for t in found["tests"]}
+    return {test.name: said[test.name] for test in judged}
+
+
+def sample(frame: pd.DataFrame, columns: list[str], most: int, seed: int) -> pd.DataFrame:
+    """At most `most` rows, as many of each device as of any other; the same seed takes the same rows."""
+    rng = np.random.default_rng(seed)
+    devices = frame["device"].nunique()
+    each = max(1, most // max(devices, 1))
+    shuffled = frame.iloc[rng.permutation(len(frame))]
+    taken = shuffled.groupby("device", sort=True).head(each).head(most)
+    found: pd.DataFrame = taken.sort_index()[columns].reset_index(drop=True)
+    return found
+
+
+def _metric(test: Test) -> Any:
+    from evidently.tests import lte
+
+    metric, _ = _classes()
+    return metric(statistic=test.name, value=test.value, sentence=test.sentence, tests=[lte(test.limit)])
+
+
+def _headline(sentence: str) -> Any:
+    metric, _ = _classes()
+    return metric(statistic="verdict", value=0.0, sentence=sentence, tests=[])
+
+
+_MADE: list[tuple[type, type]] = []
+
+
+def _classes() -> tuple[Any, Any]:
+    """The metric and its calculation: made once, since Evidently keeps a register, and late, since it is heavy."""
+    if not _MADE:
+        _MADE.append(_make_classes())
+    return _MADE[0]
+
+
+def _make_classes() -> tuple[type, type]:
+    from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
+    from evidently.legacy.renderers.html_widgets import CounterData, counter
+
+    class DeviationFromNull(SingleValueMetric):  # type: ignore[misc]
+        """How far a statistic lies from its healthy reference, in standard deviations of its own null."""
+
+        statistic: str
+        value: float
+        sentence: str
+
+    class DeviationFromNullCalculation(SingleValueCalculation[DeviationFromNull]):  # type: ignore[misc]
+        def calculate(self, context: Any, current_data: Any, reference_data: Any) -> SingleValue:
+            found = self.result(self.metric.value)
+            shown = "" if self.metric.statistic == "verdict" else f"{self.metric.value:.2f} null sd"
+            number = CounterData(label=self.metric.sentence, value=shown)
+            found.widget = [counter(title=self.metric.statistic, counters=[number])]
+            return found
+
+        def display_name(self) -> str:
+            return str(self.metric.statistic)
+
+    return DeviationFromNull, DeviationFromNullCalculation
