@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipelines.files import Place, write_json, write_table
 from pipelines.watch.decide import by_batch
 from pipelines.watch.field_log import NONE_REJECTED
 from pipelines.watch.windows import DeviceWindows, Statistic
-from tests.builders.bundles import CHANNELS, DECISION, FEATURES, write_bundle
+from tests.builders.bundles import CHANNELS, DECISION, FEATURES, entry, write_bundle
 
 CHANNEL_COUNT = 8
 STATISTICS = tuple(
@@ -73,7 +74,12 @@ def pump_rows(devices: int, hours: int, start: str, seed: int = 0, shift: float 
 
 def watched_checkout(root: Path, hours: int = 960) -> tuple[Place, Path]:
     """A checkout whose use case `pumps` went as far as evaluate, and its bundle; twelve calibration devices."""
-    place, bundle = Place(root), write_bundle(root / "bundle")
+    place, rule = Place(root), replace(DECISION, threshold=0.99)
+    models = {
+        "sequence": entry("sequence.onnx", "sequence", decision=rule),
+        "baseline": entry("baseline.onnx", "features", decision=rule),
+    }
+    bundle = write_bundle(root / "bundle", models=models)
     (root / "params.yaml").write_text(_PARAMS)
     rows = pump_rows(12, hours, "2026-01-01")
     grid = build_grid(rows, NONE_REJECTED, FEATURES, CHANNELS)
@@ -88,8 +94,8 @@ def watched_checkout(root: Path, hours: int = 960) -> tuple[Place, Path]:
     for name in ("naive", "baseline", "sequence"):
         predictions[name] = np.array([d.score for d in decided], dtype=np.float32)
     write_table(place.room("pumps", "evaluate") / "predictions.parquet", predictions)
-    rule: dict[str, Any] = {"kind": "linear", "interval": 0.1, "decision": to_dict(DECISION), "calibration": {}}
-    write_json(place.room("pumps", "evaluate") / "decisions.json", dict.fromkeys(("baseline", "sequence"), rule))
+    learnt: dict[str, Any] = {"kind": "linear", "interval": 0.1, "decision": to_dict(rule), "calibration": {}}
+    write_json(place.room("pumps", "evaluate") / "decisions.json", dict.fromkeys(("baseline", "sequence"), learnt))
     return place, bundle
 
 
