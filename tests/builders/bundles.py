@@ -75,20 +75,21 @@ def vendor_source() -> SourceMap:
 
 def write_bundle(folder: Path, **changes: Any) -> Path:
     """A bundle with a sequence model as primary and a table model as fallback; `changes` go into the manifest."""
-    width, inputs = len(feature_names(FEATURES)), len(input_columns(FEATURES))
+    spec: FeatureSpec = changes.get("features", FEATURES)
+    width, inputs = len(feature_names(spec)), len(input_columns(spec))
     models = {
-        "sequence": linear_steps(np.linspace(0.5, 1.0, inputs), FEATURES.sequence.steps),
+        "sequence": linear_steps(np.linspace(0.5, 1.0, inputs), spec.sequence.steps),
         "baseline": linear_table(np.linspace(0.1, 0.2, width)),
     }
     files = {f"{name}.onnx": model.SerializeToString() for name, model in models.items()}
-    files[GOLDEN] = _golden(files, width, inputs)
+    files[GOLDEN] = _golden(files, spec.sequence.steps, width, inputs)
     fields: dict[str, Any] = {
         "format": edge_bundle.FORMAT,
         "use_case": "pumps",
         "task": {"kind": "failure_within_horizon", "horizon": 48},
         "channels": CHANNELS,
-        "features": FEATURES,
-        "features_hash": spec_hash(FEATURES),
+        "features": spec,
+        "features_hash": spec_hash(spec),
         "scaler": Scaler((6.0, 30.0), (1.0, 5.0)),
         "sources": {"plant": vendor_source()},
         "primary": "sequence",
@@ -107,9 +108,9 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def _golden(files: dict[str, bytes], width: int, inputs: int) -> bytes:
+def _golden(files: dict[str, bytes], steps: int, width: int, inputs: int) -> bytes:
     rng = np.random.default_rng(0)
-    shapes = {"sequence": (3, FEATURES.sequence.steps, inputs), "baseline": (3, width)}
+    shapes = {"sequence": (3, steps, inputs), "baseline": (3, width)}
     arrays = {f"{name}.x": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     scores = {f"{n}.score": OnnxModel(files[f"{n}.onnx"]).predict(arrays[f"{n}.x"]) for n in shapes}
     return golden_bytes(arrays | scores)
