@@ -40,10 +40,13 @@ _SETTINGS = ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config")
 
 
 def copy_checkout(root: Path, folder: Path) -> Path:
-    """A checkout of its own in the new `folder`: the code and the parameters, no data, no results, no git history."""
+    """A checkout of its own in the new `folder`: the code and the parameters, no data, no results, no git history.
+
+    What Python and numba compiled comes along.
+    """
     (folder / ".dvc").mkdir(parents=True)
     for name in _CODE:
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
     for name in _SETTINGS:
         shutil.copyfile(root / name, folder / name)
     fit_dvc_to_git(folder)

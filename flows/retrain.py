@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
 from flows.checkout import one_lap_at_a_time
 from flows.lap import lap
@@ -36,4 +36,6 @@ def retrain(use_case: str, root: str = ".") -> Any:
             take_in(place, dataset)
         except PipelineError as error:
             return Failed(message=str(error), data={use_case: (error.exit_code, str(error))})
-        return lap([use_case], root, return_state=True)
+        ending: Any = lap([use_case], root, return_state=True)
+        kind = Completed if ending.is_completed() else Failed
+        return kind(message=ending.message, data=ending.result(raise_on_failure=False))

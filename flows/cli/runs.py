@@ -67,9 +67,9 @@ def _active(root: Path, names: list[str]) -> list[str]:
 
 
 def _finish(root: Path, names: list[str], failures: dict[str, tuple[int, str]]) -> None:
-    """Show the laps that went well, then the failures, and exit with the worst failure's code."""
+    """Show the laps that were judged, well or not, then the failures; exit with the worst failure's code."""
     for name in names:
-        if name not in failures:
+        if name not in failures or failures[name][1].startswith(f"export@{name}:"):  # refused by its gates
             _show(root, name)
     for reason in dict.fromkeys(reason for _, reason in failures.values()):
         typer.echo(f"fleetloop: {reason}", err=True)
