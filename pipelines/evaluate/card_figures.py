@@ -105,14 +105,15 @@ def _story(test: pd.DataFrame, found: Judgement, ask: Question) -> Figure:
     name = str(near.sort_index().idxmax()) if len(near) else str(test["device"].iloc[0])
     rows = test[test["device"] == name]
     seconds = epoch_seconds(rows["time"])
-    day = (seconds - seconds[0]) / 86_400
-    life = rows["life"].to_numpy(dtype=np.float64)
-    ends = day + life * ask.period_s / 86_400
-    failures = np.unique(np.round(ends[np.isfinite(ends) & (ends <= day[-1] + 1.0)], 3))
-    scored = [Scored(m, _label(found, m), day, rows[m].to_numpy()) for m in CANDIDATES]
+    unit, each = ("day", 86_400.0) if ask.decision.period == "hour" else (ask.decision.period, ask.period_s)
+    at = (seconds - seconds[0]) / each
+    ends = at + rows["life"].to_numpy(dtype=np.float64) * ask.period_s / each
+    soon = at[-1] + 24 * ask.period_s / each
+    failures = np.unique(np.round(ends[np.isfinite(ends) & (ends <= soon)], 3))
+    scored = [Scored(m, _label(found, m), at, rows[m].to_numpy()) for m in CANDIDATES]
     limits = {m: found.decisions[m].decision.threshold for m in CANDIDATES}
     axis = f"score, {ask.unit}" if ask.unit else "score"
-    drawn = figures.one_device(day, scored, limits, failures, axis)
+    drawn = figures.one_device(unit, scored, limits, failures, axis)
     return Figure("story", drawn, f"{name}, a test device: scores, thresholds (dashed) and failures (red).", wide=True)
 
 

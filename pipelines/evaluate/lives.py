@@ -83,7 +83,7 @@ class Worth:
 def worth(acts: Bool, lives: Lives, params: DecisionParams) -> Worth:
     """Judge actions (n,) life by life."""
     rows = np.arange(len(acts))
-    first = np.minimum.reduceat(np.where(acts, rows, len(acts)), lives.start)
+    first = np.minimum.reduceat(np.where(alarms(acts, lives), rows, len(acts)), lives.start)
     acted = first < lives.stop
     left = np.where(acted, lives.left[np.minimum(first, len(acts) - 1)], np.nan)
     timely = acted & ((left >= params.lead) | ~lives.known)
@@ -95,6 +95,16 @@ def worth(acts: Bool, lives: Lives, params: DecisionParams) -> Worth:
     return Worth(cost, used, timely, due, left)
 
 
+def alarms(acts: Bool, lives: Lives) -> Bool:
+    """(n,) rows on which an alarm begins.
+
+    An alarm that still stands when the repaired machine starts again is the old life's: the windows remember it for
+    a while, and nobody acts on it twice.
+    """
+    before = np.concatenate([[False], acts[:-1]])
+    return acts & (~before | lives.fresh)
+
+
 def cost_per_device(found: Worth, lives: Lives) -> float:
     """Money a device over the side's mean history, at the long-run rate: cost of all lives over rows used."""
     return float(found.cost.sum() / found.used.sum() * len(lives.left) / lives.devices)
@@ -103,7 +113,7 @@ def cost_per_device(found: Worth, lives: Lives) -> float:
 def decision_metrics(acts: Bool, lives: Lives, params: DecisionParams) -> dict[str, float]:
     """Cost a device, share of failures warned of in time, their median warning, and alarms a device-day."""
     found = worth(acts, lives, params)
-    starts = acts & ~np.concatenate([[False], acts[:-1]]) | acts & lives.fresh
+    starts = alarms(acts, lives)
     metrics = {
         "cost_per_device": cost_per_device(found, lives),
         "alarms_per_device_day": float(starts.sum() / lives.device_days),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fleetloop_edge import decoders
@@ -60,13 +61,12 @@ def _passed(gates: dict[str, Any]) -> list[str]:
 
 
 def _accepted(place: Place, dataset: str, spec: FeatureSpec) -> pd.DataFrame:
-    """Rows less those that validate rejected."""
+    """All rows; those that validate rejected carry no values, but their receipt still moves the device's clock."""
     rows = read_rows(place, dataset, spec.channels)
     rejected = read_rejected(place, dataset)[["device", "time"]].drop_duplicates()
-    if rejected.empty:
-        return rows
-    marked = rows.merge(rejected, on=["device", "time"], how="left", indicator=True)
-    return rows[(marked["_merge"] == "left_only").to_numpy()].reset_index(drop=True)
+    marked = rows[["device", "time"]].merge(rejected, on=["device", "time"], how="left", indicator=True)
+    rows.loc[(marked["_merge"] == "both").to_numpy(), list(spec.channels)] = np.nan
+    return rows
 
 
 def _facts(place: Place, name: str, case: UseCaseSpec, dataset: DatasetSpec) -> Facts:

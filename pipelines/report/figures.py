@@ -139,9 +139,9 @@ def cost_curves(curves: Sequence[tuple[str, str, Array, Array, float]], xlabel: 
 
 
 def one_device(
-    day: Array, scored: Sequence[Scored], thresholds: Mapping[str, float], failures: Array, ylabel: str
+    unit: str, scored: Sequence[Scored], thresholds: Mapping[str, float], failures: Array, ylabel: str
 ) -> str:
-    """One device's scores over its days, the thresholds (dashed) and its failures. Each Scored's x is the day."""
+    """One device's scores over time in `unit` (x), the thresholds (dashed) and its failures."""
     figure, (axis,) = panels(9.6, 3.5)
     for i, at in enumerate(failures):
         axis.axvline(at, color=colour("bad"), linewidth=1.4, label="failure" if i == 0 else None)
@@ -149,7 +149,8 @@ def one_device(
         paint = colour(MODEL_COLOURS[one.model])
         axis.plot(*_broken(one.x, one.y), color=paint, linewidth=1.2, label=one.label)
         axis.axhline(thresholds[one.model], color=paint, linewidth=1, linestyle=(0, (4, 3)))
-    axis.set(xlabel="day", ylabel=ylabel, xlim=(float(day.min()), float(day.max()) + 0.5))
+    end = max(float(scored[0].x.max()), float(failures.max()) if len(failures) else 0.0)
+    axis.set(xlabel=unit, ylabel=ylabel, xlim=(float(scored[0].x.min()), 1.01 * end))
     legend(axis)
     return svg(figure, "device", "One device's scores")
 
@@ -164,8 +165,9 @@ def _bands(x: Array, y: Array, edges: Array) -> tuple[Array, Array, Array, Array
 
 
 def _broken(x: Array, y: Array) -> tuple[Array, Array]:
-    """The same line, interrupted where nothing was scored for a quarter of a day or more."""
-    gaps = np.flatnonzero(np.diff(x) > max(0.25, 1.5 * float(np.median(np.diff(x)))) if len(x) > 1 else []) + 1
+    """The same line, interrupted where nothing was scored for more than six rows."""
+    steps = np.diff(x)
+    gaps = np.flatnonzero(steps > 6 * np.median(steps)) + 1 if len(steps) else np.empty(0, dtype=np.int64)
     return np.insert(x, gaps, np.nan), np.insert(y.astype(np.float64), gaps, np.nan)
 
 
