@@ -86,6 +86,7 @@ class FeatureState:
         self._weights = np.array(spec.ewma, dtype=np.float64)[:, None]
         self._ewma = np.empty((len(spec.ewma), len(spec.channels)))
         self._trailing = TrailingState(spec)
+        self._own = [i for i, (_, stat) in enumerate(statistics(spec)) if stat == "deviation"]
         self._segment: int | None = None
         self._life = _Life(len(spec.channels), spec.baseline_rows, life)
         self._reset()
@@ -114,13 +115,16 @@ class FeatureState:
 
     def _vector(self, slot: Slot, x: Float, age: int) -> NDArray[np.float32]:
         out = np.empty(self._width, dtype=np.float32)
+        trailing = self._trailing.push(slot.values)
+        if self._own:
+            trailing[self._own] = self._life.deviation(trailing[self._own].astype(np.float64))
         parts: dict[str, NDArray[Any] | int] = {
             "value": slot.values,
             "missing": ~slot.measured,
             "deviation": self._life.deviation(x) if "deviation" in self._columns else x,
             "ewma": self._ewma.ravel(),
             "age": age,
-            "trailing": self._trailing.push(slot.values).ravel(),
+            "trailing": trailing.ravel(),
         }
         for kind, columns in self._columns.items():
             out[columns] = parts[kind]
@@ -142,7 +146,7 @@ class _Life:
             raise ValueError(f"the saved life has {len(self._count)} channels, the features have {count}")
 
     def deviation(self, x: Float) -> Float:
-        """(C,) values less the mean of each channel's first ones; NaN where there is none yet."""
+        """Values (..., C) less the mean of each channel's first ones; NaN where there is none yet."""
         if not self._learnt:
             self._baseline = self._first + self._sum / np.maximum(self._count, 1)
             self._baseline[self._count == 0] = np.nan

@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
-Statistic = Literal["mean", "std", "min", "max", "range", "slope", "delta"]
-"""Trailing-window statistics. slope: per row; delta: last minus mean."""
+Statistic = Literal["mean", "std", "min", "max", "range", "slope", "delta", "deviation"]
+"""Trailing-window statistics. slope: per row; delta: last minus mean; deviation: mean less own baseline."""
 
 PerRow = Literal["value", "deviation", "ewma", "age", "missing"]
 """Features that need no window: they may also feed the sequence model, one vector a row."""
@@ -97,6 +97,8 @@ class FeatureSpec:
         _require(len(set(self.ewma)) == len(self.ewma), "ewma must not name a weight twice")
         _require(self.spike is None or self.spike.window >= 1, "spike.window must be at least 1 value")
         absent = {"deviation": not self.baseline_rows, "ewma": not self.ewma, "age": not self.age}
+        own = any("deviation" in trailing.stats for trailing in self.trailing)
+        _require(not own or self.baseline_rows > 0, "trailing.stats names 'deviation', which needs baseline_rows")
         for name in self.sequence.inputs:
             asked = f"sequence.inputs names {name!r}, which the features leave out"
             _require(not (absent | {"missing": not self.missing}).get(name, False), asked)

@@ -128,6 +128,7 @@ def combine(parts: Float, length: NDArray[np.int64], last: Float, wanted: frozen
     if not wanted.isdisjoint(_OF_MEAN):
         found["mean"] = new + (means[0] + apart * share)
         found["delta"] = last - found["mean"]
+        found["deviation"] = found["mean"]  # the baseline lasts longer than a window: FeatureState takes it off
     if "std" in wanted:
         within = parts[SQUARES] - parts[SUM] * means
         squares = (within[0] + within[1]) + apart * apart * weight
@@ -142,7 +143,7 @@ def combine(parts: Float, length: NDArray[np.int64], last: Float, wanted: frozen
     return found
 
 
-_OF_MEAN = frozenset(("mean", "delta"))
+_OF_MEAN = frozenset(("mean", "delta", "deviation"))
 _OF_EXTREMES = frozenset(("min", "max", "range"))
 
 

@@ -28,7 +28,7 @@ def compute(grid: pd.DataFrame, spec: FeatureSpec) -> Float32:
     births = _starts(_changes(grid["device"]))
     segments = _starts(_changes(grid["device"]) | _changes(grid["segment"]))
     for block in columns:
-        if block.kind == "value":
+        if block.kind in ("value", "deviation"):  # the baseline is taken off last
             out[:, block.columns] = values
         elif block.kind == "missing":
             out[:, block.columns] = ~grid[[f"{name}.measured" for name in spec.channels]].to_numpy(dtype=np.bool_)
@@ -46,8 +46,6 @@ def _windowed(
     first = {
         kind: [block.first for block in columns if block.kind == kind] for kind in ("deviation", "ewma", "trailing")
     }
-    for column in first["deviation"]:
-        kernels.deviation(values, births, spec.baseline_rows, column, out)
     if spec.ewma:
         weights = np.array(spec.ewma, dtype=np.float64)
         kernels.ewma(values, segments, weights, np.array(first["ewma"], dtype=np.int64), out)
@@ -57,6 +55,10 @@ def _windowed(
         for (rows, stat), column in zip(statistics(spec), first["trailing"], strict=True):
             wanted[lengths.index(rows), kernels.STATS.index(stat)] = column
         kernels.trailing(values, segments, np.array(lengths, dtype=np.int64), wanted, out)
+    trailing = zip(statistics(spec), first["trailing"], strict=True)
+    own = first["deviation"] + [column for (_, stat), column in trailing if stat == "deviation"]
+    if own:
+        kernels.less_baseline(values, births, spec.baseline_rows, np.array(own, dtype=np.int64), out)
 
 
 def _changes(column: pd.Series) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ Int = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-STATS = ("mean", "std", "slope", "min", "max", "range", "delta")
+STATS = ("mean", "std", "slope", "min", "max", "range", "delta", "deviation")
 """Order of the columns that `trailing` is told of."""
 
 
@@ -40,8 +40,11 @@ def ewma(values: Float32, starts: Int, weights: Float64, first: Int, out: Float3
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def deviation(values: Float32, births: Int, rows: int, first: int, out: Float32) -> None:
-    """Value less the mean of the channel's first `rows` values since the device's birth."""
+def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, out: Float32) -> None:
+    """Take the mean of the channel's first `rows` values since the device's birth off what stands in out.
+
+    firsts: (k,) first columns of the blocks, one column a channel.
+    """
     for device in range(len(births) - 1):
         for c in range(values.shape[1]):
             count, centre, away = 0, 0.0, 0.0
@@ -52,12 +55,14 @@ def deviation(values: Float32, births: Int, rows: int, first: int, out: Float32)
                         centre = x
                     away += x - centre
                     count += 1
-                out[row, first + c] = x - (centre + away / max(count, 1)) if count > 0 else np.nan
+                baseline = centre + away / max(count, 1) if count > 0 else np.nan
+                for first in firsts:
+                    out[row, first + c] = np.float64(out[row, first + c]) - baseline
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def trailing(values: Float32, starts: Int, lengths: Int, columns: Int, out: Float32) -> None:
-    """Window statistics; lengths: (W,) rows; columns: (W, 7) first column of each of STATS, -1: not wanted."""
+    """Window statistics; lengths: (W,) rows; columns: (W, 8) first column of each of STATS, -1: not wanted."""
     channels, longest = values.shape[1], max(lengths)
     block, tails = np.empty((channels, longest)), np.empty((channels, longest + 1, SUMS))
     head = np.empty((channels, SUMS))
@@ -137,6 +142,8 @@ def write(head: Float64, tail: Float64, length: float, last: float, columns: Int
     mean = head_centre + (head_mean + apart * share)
     if columns[0] >= 0:
         out[columns[0] + c] = mean
+    if columns[7] >= 0:
+        out[columns[7] + c] = mean  # `less_baseline` takes the baseline off
     if columns[1] >= 0:
         squares = (head[SQUARES] - head[SUM] * head_mean) + (tail[SQUARES] - tail[SUM] * tail_mean)
         squares += apart * apart * weight

@@ -110,6 +110,12 @@ def test_deviation_is_from_the_mean_of_the_first_values_of_the_devices_life() ->
     np.testing.assert_allclose(got, [np.nan, 0, 1, 3 - 7 / 3, 2, 6], rtol=1e-6)
 
 
+def test_a_windows_deviation_is_its_mean_from_the_baseline_of_the_devices_life() -> None:
+    spec = replace(SPEC, trailing=(Trailing(("deviation",), (3,)),))
+    got = push_all(np.array([[1.0, 0], [3.0, 0], [np.nan, 0], [3.0, 0], [5.0, 0], [9.0, 0]]), spec)
+    np.testing.assert_allclose(got["pressure.deviation.3"], [0, 0, 0, 3 - 7 / 3, 1, 17 / 3 - 3], atol=1e-6)
+
+
 def test_a_new_segment_resets_windows_and_not_the_life() -> None:
     values = np.arange(12.0).reshape(6, 2)
     state = FeatureState(SPEC)

@@ -23,7 +23,7 @@ dirts = st.builds(
 specs = st.builds(
     lambda fill, late, spike, windows, pad: replace(
         SPEC, fill=fill, late_s=late, spike=SPEC.spike if spike else None,
-        trailing=(Trailing(("mean", "std", "slope", "min", "max", "range", "delta"), windows),),
+        trailing=(Trailing(("mean", "std", "slope", "min", "max", "range", "delta", "deviation"), windows),),
         sequence=Sequence(pad=pad),
     ),
     st.integers(0, 3), st.sampled_from([0.0, 30.0, 200.0]), st.booleans(),
