@@ -102,7 +102,7 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def pick(known: dict[str, T], name: str, noun: str, command: str) -> T:
-    """The entry called `name`. Raises ParamsError with the near one, the known ones and the `command` that lists them."""
+    """The entry called `name`. Raises ParamsError with the near one, the known ones and the listing `command`."""
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
