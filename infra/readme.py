@@ -37,7 +37,7 @@ def main() -> int:
 
 def report_text(name: str) -> str:
     """What `fleetloop report NAME` prints, without colours, paths below the checkout made relative."""
-    command = [sys.executable, "-m", "flows.cli", "report", name]
+    command = [str(Path(sys.executable).with_name("fleetloop")), "report", name]
     environment = os.environ | {"COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     lines = (line.rstrip() for line in done.stdout.replace(f"{ROOT}{os.sep}", "").splitlines())
@@ -50,6 +50,7 @@ def photograph(page: Path, name: str) -> bool:
     if browser is None:
         print(f"{name}: no Chromium here; the pictures stay as they are")
         return (ROOT / "docs" / f"{name}-light.png").exists()
+    (ROOT / "docs").mkdir(exist_ok=True)
     for scheme, code in (("dark", "0"), ("light", "1")):
         with tempfile.TemporaryDirectory() as profile:
             subprocess.run(
