@@ -21,7 +21,7 @@ def measure(
 ) -> dict[str, Any]:
     """p50 and p95 of single answers in microseconds, of each form of each model: batch 1, one thread.
 
-    inputs: model -> (k, ...) inputs to go round. row_us: mean of a whole row through all of the device's steps.
+    inputs: model -> (k, ...) inputs to go round. row_us: mean of a whole row through all steps and all these forms.
     """
     models = {
         name: {precision: _one(OnnxModel(graph), inputs[name]) for precision, graph in model.graphs.items()}

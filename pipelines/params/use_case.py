@@ -115,7 +115,7 @@ class ExportSpec(Frozen):
     int8_decisions_flipped_max: float = Field(0.005, ge=0, le=1)  # share of rows of the calibration side
     size_max: int = Field(1_000_000, ge=1)  # bytes of the model that ships
     golden: int = Field(16, ge=1)  # self-test vectors
-    parity_rows: int = Field(10_000, ge=1)  # rows of held-out devices replayed one by one by the device's own code
+    parity_rows: int = Field(6000, ge=1)  # rows of held-out devices replayed one by one by the device's own code
     parity_error_max: float = Field(0.01, gt=0)  # largest difference to the training model there, in score units
 
 
