@@ -33,13 +33,17 @@ lint: setup ## ruff and mypy strict
 lock: setup ## compile requirements.lock from pyproject.toml
 	@sh infra/lock.sh
 
-bench: setup ## every benchmark; results in benchmarks/results
+.PHONY: peers
+peers: setup # what the benchmarks compare with; not installed by make setup
+	@python -m pip install --quiet --no-deps -r benchmarks/requirements.lock
+
+bench: peers ## every benchmark; results in benchmarks/results
 	@set -e; for name in benchmarks/*.py; do \
 	    name=$$(basename $$name .py); \
 	    case $$name in __init__|results) ;; *) python -m benchmarks.$$name ;; esac; \
 	done
 
-bench-%: setup ## one benchmark: make bench-flow
+bench-%: peers ## one benchmark: make bench-flow
 	@python -m benchmarks.$*
 
 ui: setup ## Prefect's server with its UI, and the flows served from it

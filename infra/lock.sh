@@ -6,7 +6,16 @@ cd "$(dirname "$0")/.."
 new=$(mktemp)
 cp requirements.lock "$new" # a pin moves only where it must; sh infra/lock.sh --upgrade moves all
 trap 'rm -f "$new"' EXIT
-.venv/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate --extra dev \
+.venv/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate --extra cluster --extra dev \
     --no-emit-package fleetloop-edge --output-file "$new" "$@" pyproject.toml
 grep -v -E '^(nvidia-|cuda-|triton)|^-e |^(\./)?edge' "$new" | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' >requirements.lock
 echo "requirements.lock: $(grep -c == requirements.lock) packages"
+
+# The peers of the benchmarks, beside the very versions above.
+peers=benchmarks/requirements.lock
+touch "$peers"
+cp "$peers" "$new"
+.venv/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate --extra bench \
+    --constraint requirements.lock --no-emit-package fleetloop-edge --output-file "$new" "$@" pyproject.toml
+grep -v -x -F -f requirements.lock "$new" | grep -v -E '^(nvidia-|cuda-|triton|torch==)|^-e |^(\./)?edge' >"$peers"
+echo "$peers: $(grep -c == "$peers") more"
