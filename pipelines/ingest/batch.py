@@ -1,21 +1,24 @@
-"""What decoding one file yields: rows as columns, what was quarantined, and how many records there were."""
+"""What decoding a file yields, in one piece or several: rows as columns, and what was quarantined."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from pipelines.ingest.schema import microseconds
 
 ABOUT = ("site", "vendor", "firmware")
-KEYS = ("device", "time", "received")
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record, or one cell of it, that was not believed. `record`: line in the file, from 1. `channel` None: all."""
+    """A record, or one cell of it, that was not believed. `channel` None: the whole record.
+
+    record: its number in the file, from 1: the line where it begins, or its place where a format has no lines.
+    """
 
     record: int
     channel: str | None
@@ -24,37 +27,72 @@ class Quarantined:
     raw: bytes
 
 
+@dataclass(frozen=True)
+class Words:
+    """A column of text: `codes` (n,) int32 into its different `words`; -1 where nothing is said."""
+
+    words: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n rows as columns.
+
+    device: every row has one. time, received: (n,) int64, microseconds since 1970, UTC. record: (n,) int64, the
+    record that a row comes from (see Quarantined). values: channel -> (n,) float32, NaN where nothing was measured;
+    a channel that the file does not send may be left out. about: site, vendor, firmware; what is not said may be
+    left out.
+    """
+
+    device: Words
+    time: NDArray[np.int64]
+    received: NDArray[np.int64]
+    record: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float32]]
+    about: Mapping[str, Words] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
 @dataclass
 class Batch:
-    """One file's records, decoded.
+    """Records of one file, decoded; a file is one batch or several, in any order.
 
-    rows: device, time, received (float64 epoch seconds), <channels float32>, site, vendor, firmware, record (int64:
-    line in the file). records: how many the file holds. A record in `quarantined` with no channel has no row.
+    records: how many these are. Each is in `rows`, once or more often, or in `quarantined` with no channel, never
+    in both; all rows of a record are in one batch.
     """
 
     source: str
     file: str
     records: int
-    rows: pd.DataFrame
+    rows: Rows
     quarantined: list[Quarantined] = field(default_factory=list)
 
 
-def frame(
+def words(column: Iterable[str | None]) -> Words:
+    """Text, one a row, as codes into its different words."""
+    known: dict[str | None, int] = {None: -1}
+    codes = [known.setdefault(word, len(known) - 1) for word in column]
+    return Words(tuple(word for word in known if word is not None), np.asarray(codes, dtype=np.int32))
+
+
+def rows_of(
     devices: Sequence[str],
-    times: Sequence[float] | NDArray[np.float64],
-    received: Sequence[float] | NDArray[np.float64],
+    times: ArrayLike,
+    received: ArrayLike,
     values: NDArray[np.float32],
-    about: dict[str, Sequence[str | None]],
-    records: Sequence[int] | NDArray[np.int64],
-    channels: tuple[str, ...],
-) -> pd.DataFrame:
-    """Columns of a batch's rows; values: (rows, channels) float32."""
-    columns: dict[str, object] = {
-        "device": pd.array(list(devices), dtype="str"),
-        "time": np.asarray(times, dtype=np.float64),
-        "received": np.asarray(received, dtype=np.float64),
-    }
-    columns |= {name: values[:, i] for i, name in enumerate(channels)}
-    columns |= {name: pd.array(list(about[name]), dtype="str") for name in ABOUT}
-    columns["record"] = np.asarray(records, dtype=np.int64)
-    return pd.DataFrame(columns)
+    about: Mapping[str, Sequence[str | None]],
+    records: ArrayLike,
+    channels: Sequence[str],
+) -> Rows:
+    """Rows from what was decoded one by one. times, received: epoch seconds; values: (n, channels) float32."""
+    return Rows(
+        device=words(devices),
+        time=microseconds(times),
+        received=microseconds(received),
+        record=np.asarray(records, dtype=np.int64),
+        values={name: values[:, i] for i, name in enumerate(channels)},
+        about={name: words(said) for name, said in about.items()},
+    )

@@ -15,7 +15,7 @@ from fleetloop_edge.decoders.cell import absent, value_of
 from fleetloop_edge.decoders.record import device_of, fill, holes
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.spec import Channel, SourceMap, TimeMap
-from pipelines.ingest.batch import Batch, Quarantined, frame
+from pipelines.ingest.batch import Batch, Quarantined, rows_of
 from pipelines.ingest.table import Table
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def decode_columns(table: Table, file: str, stem: str, source: SourceMap, channe
     arrival = np.where(np.isnan(arrival), time + source.delay_s, arrival)
     about = {name: _about(columns, template, good) for name, template in _templates(source)}
     lines = np.asarray(table.lines, dtype=np.int64)[keep]
-    rows = frame([devices[i] for i in good], time, arrival, values, about, lines, tuple(channels))
+    rows = rows_of([devices[i] for i in good], time, arrival, values, about, lines, tuple(channels))
     return Batch(source.name, file, table.records, rows, quarantined)
 
 

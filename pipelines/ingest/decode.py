@@ -52,12 +52,15 @@ def check_decoder(source: SourceSpec, key: str) -> None:
         raise ParamsError(f"{key}.table.columns: name the columns of a table that has no header")
 
 
-def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Batch:
-    """All rows of a file. Raises DataError when nothing of it can be used."""
+def decode_rows(
+    file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]
+) -> Iterator[Batch]:
+    """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
     data = file.read()
     if source.decoder == "table":
-        return decode_columns(_table(data, file, source, mapping), file.name, file.stem, mapping, channels)
-    return decode_lines(data, file.name, mapping, channels)
+        yield decode_columns(_table(data, file, source, mapping), file.name, file.stem, mapping, channels)
+    else:
+        yield decode_lines(data, file.name, mapping, channels)
 
 
 def decode_records(file: RawFile, source: SourceSpec, mapping: SourceMap) -> Records:

@@ -15,7 +15,7 @@ from fleetloop_edge.spec import SourceMap, spec_hash
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import schema, store
 from pipelines.ingest.account import Fate, accounting, channel_statistics, fate
-from pipelines.ingest.batch import Batch, Quarantined
+from pipelines.ingest.batch import ABOUT, Batch, Quarantined, Words
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
 from pipelines.ingest.devices import devices_of
@@ -77,21 +77,42 @@ def _rows(
     """Accepted rows of all sources, with times as UTC and the source that sent them."""
     channels = channels_of(dataset)
     sources = {key: source for key, source in dataset.sources.items() if source.kind == "rows"}
-    decoded = [(f, decode_rows(f, source, maps[key], channels)) for key, source in sources.items() for f in files[key]]
+    decoded = [
+        (file, batch)
+        for key, source in sources.items()
+        for file in files[key]
+        for batch in decode_rows(file, source, maps[key], channels)
+    ]
     if not decoded:
         raise ParamsError("the dataset has no source of kind rows; add one to its sources in params.yaml")
     batches = [batch for _, batch in decoded]
-    every = pd.concat([b.rows.assign(source=b.source, file=b.file) for b in batches], ignore_index=True)
-    every["time"], every["received"] = schema.moments(every["time"]), schema.moments(every["received"])
+    every = pd.concat([_frame(b, tuple(channels)) for b in batches], ignore_index=True)
     status = judge(every, tuple(channels))
     start = 0
     for file, batch in decoded:
         stop = start + len(batch.rows)
         _set_aside_conflicts(file, batch, every.iloc[start:stop], status[start:stop])
-        ledger.enter(batch, batch.rows["record"].to_numpy(), status[start:stop])
+        ledger.enter(batch, batch.rows.record, status[start:stop])
         start = stop
     kept: pd.DataFrame = every[status == KEPT].reset_index(drop=True)
     return kept
+
+
+def _frame(batch: Batch, channels: tuple[str, ...]) -> pd.DataFrame:
+    rows = batch.rows
+    columns: dict[str, Any] = {
+        "device": _text(rows.device),
+        "time": schema.utc(rows.time),
+        "received": schema.utc(rows.received),
+    }
+    nothing = np.full(len(rows), np.nan, dtype=np.float32)
+    columns |= {name: rows.values.get(name, nothing) for name in channels}
+    columns |= {name: _text(rows.about[name]) if name in rows.about else None for name in ABOUT}
+    return pd.DataFrame(columns | {"record": rows.record}).assign(source=batch.source, file=batch.file)
+
+
+def _text(column: Words) -> Any:
+    return pd.array([*column.words, None], dtype="str").take(column.codes)
 
 
 def _set_aside_conflicts(file: RawFile, batch: Batch, rows: pd.DataFrame, status: Status) -> None:

@@ -11,7 +11,7 @@ from fleetloop_edge.decoders import decode
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.rows import build_rows
 from fleetloop_edge.spec import Channel, SourceMap
-from pipelines.ingest.batch import ABOUT, Batch, Quarantined, frame
+from pipelines.ingest.batch import ABOUT, Batch, Quarantined, rows_of
 
 
 def decode_lines(data: bytes, file: str, source: SourceMap, channels: dict[str, Channel]) -> Batch:
@@ -40,7 +40,7 @@ def decode_lines(data: bytes, file: str, source: SourceMap, channels: dict[str, 
                 about[name].append(word)
     device, time, received, record = zip(*found, strict=True) if found else ((), (), (), ())
     stacked = np.stack(values) if values else np.empty((0, len(names)), dtype=np.float32)
-    rows = frame(device, time, received, stacked, dict(about), record, names)
+    rows = rows_of(device, time, received, stacked, dict(about), record, names)
     return Batch(source.name, file, records, rows, quarantined)
 
 

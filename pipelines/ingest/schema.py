@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -67,10 +69,20 @@ def rows_schema(channels: tuple[str, ...]) -> pa.Schema:
     return pa.schema(keys + [(name, pa.float32()) for name in channels])
 
 
+def microseconds(seconds: ArrayLike) -> NDArray[np.int64]:
+    """Epoch seconds to whole microseconds."""
+    whole: NDArray[np.int64] = np.rint(np.asarray(seconds, dtype=np.float64) * 1e6).astype(np.int64)
+    return whole
+
+
 def moments(seconds: pd.Series[float]) -> pd.Series[pd.Timestamp]:
     """Epoch seconds as UTC, to the microsecond."""
-    micro = (seconds * 1e6).round().astype("int64")
-    return pd.to_datetime(micro, unit="us", utc=True).astype("datetime64[us, UTC]")
+    return pd.Series(utc(microseconds(seconds)), index=seconds.index)
+
+
+def utc(whole: NDArray[np.int64]) -> pd.DatetimeIndex:
+    """Microseconds since 1970 as UTC."""
+    return pd.DatetimeIndex(whole.view("datetime64[us]")).tz_localize("UTC")
 
 
 def to_table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:

@@ -17,6 +17,7 @@ from fleetloop_edge.spec import TimeMap
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import read_quarantine, read_rows
 from pipelines.ingest.columns import decode_columns
+from pipelines.ingest.schema import microseconds
 from pipelines.ingest.table import Table, read_table
 from pipelines.params import TableFormat
 from tests.builders.raw import CHANNELS, Checkout, cells, dataset, source_map, table, table_source
@@ -141,11 +142,13 @@ def test_the_columnar_form_equals_the_devices_record_by_record(rows: list[tuple[
         (one,) = build_rows(readings, tuple(CHANNELS))
         received = one.received if one.received == one.received else one.time + 7.0
         found.append((one.device, one.time, received, readings[0].site, *one.values))
-    rows_found = batch.rows[["device", "time", "received", "site", *CHANNELS]].to_numpy(dtype=object)
-    assert [tuple(r) for r in rows_found[:, :4]] == [f[:4] for f in found]
-    np.testing.assert_array_equal(
-        rows_found[:, 4:].astype(np.float32), np.array([f[4:] for f in found], np.float32).reshape(-1, 2)
-    )
+    said = batch.rows
+    who = [said.device.words[code] for code in said.device.codes]
+    where = [said.about["site"].words[code] for code in said.about["site"].codes]
+    keys = zip(who, said.time, said.received, where, strict=True)
+    assert list(keys) == [(f[0], microseconds(f[1]), microseconds(f[2]), f[3]) for f in found]
+    values = np.stack([said.values[name] for name in CHANNELS], axis=1)
+    np.testing.assert_array_equal(values, np.array([f[4:] for f in found], np.float32).reshape(-1, 2))
     assert sorted((q.record, q.channel, q.rule, q.reason) for q in batch.quarantined if q.channel) == sorted(
         a for a in aside if a[1]
     )
