@@ -13,11 +13,11 @@ UseCase = Annotated[str, typer.Argument(help="A use case of params.yaml (`fleetl
 
 def use_cases() -> None:
     """List the use cases of params.yaml: dataset, question, whether active, whether their raw data are here."""
-    from rich.console import Console
     from rich.table import Table
 
     from pipelines.files import Place
     from pipelines.params import load_params
+    from pipelines.report import console
 
     root = find_root()
     params = load_params(root)
@@ -28,7 +28,7 @@ def use_cases() -> None:
         here = "yes" if Place(root).raw(case.dataset).is_dir() else "no"
         active = "yes" if name in params.active.use_cases else "no"
         table.add_row(name, case.dataset, case.task.kind, active, here, case.title)
-    Console().print(table)
+    console().print(table)
 
 
 def activate(use_case: UseCase) -> None:

@@ -21,11 +21,11 @@ Dataset = Annotated[str, typer.Argument(help="A dataset of params.yaml (`fleetlo
 @app.command("list")
 def list_datasets() -> None:
     """List the datasets of params.yaml: sources, and how many raw files are here."""
-    from rich.console import Console
     from rich.table import Table
 
     from pipelines.files import Place
     from pipelines.params import load_params
+    from pipelines.report import console
 
     root = find_root()
     params = load_params(root)
@@ -37,7 +37,7 @@ def list_datasets() -> None:
         sizes = [file.stat().st_size for file in raw.rglob("*") if file.is_file()]
         active = "yes" if name in params.active.datasets else "no"
         table.add_row(name, ", ".join(spec.sources), active, str(len(sizes)), f"{sum(sizes) / 1e6:.1f}", spec.title)
-    Console().print(table)
+    console().print(table)
 
 
 @app.command()

@@ -78,12 +78,11 @@ def _finish(root: Path, names: list[str], failures: dict[str, tuple[int, str]]) 
 
 
 def _show(root: Path, use_case: str) -> None:
-    from rich.console import Console
-
     from pipelines.files import Place
+    from pipelines.report import console
     from pipelines.report.lap import lap_tables, write_report
 
-    console = Console()
+    screen = console()
     for table in lap_tables(Place(root), use_case):
-        console.print(table)
-    console.print(f"report: {write_report(Place(root), use_case)}", soft_wrap=True)
+        screen.print(table)
+    screen.print(f"report: {write_report(Place(root), use_case)}", soft_wrap=True)

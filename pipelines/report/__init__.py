@@ -4,5 +4,6 @@ Light to import: figures and jinja2 are loaded where they are drawn.
 """
 
 from pipelines.report.lap import lap_tables, write_report
+from pipelines.report.render import console
 
-__all__ = ["lap_tables", "write_report"]
+__all__ = ["console", "lap_tables", "write_report"]

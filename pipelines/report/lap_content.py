@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.report.lap_files import MODELS, Lap
 from pipelines.report.page import Cell, Table, Tone
-from pipelines.report.words import metric, micros, money, number, share, size
+from pipelines.report.words import metric, money, number, share, size
 
 CANDIDATES = MODELS[1:]
 
@@ -49,12 +49,12 @@ def _weight(lap: Lap, model: str) -> Tone:
 def _standing(lap: Lap, model: str) -> tuple[Cell, Cell]:
     """(gates, what becomes of it)"""
     if model not in CANDIDATES:
-        return Cell("–", "muted"), Cell("to be beaten", "muted")
+        return Cell("–", "muted"), Cell("to beat", "muted")
     gates = [row for row in lap.gates["rows"] if row["model"] == model]
     kept = sum(row["passed"] for row in gates)
     verdict = Cell(f"{kept} of {len(gates)}", "good" if kept == len(gates) else "bad")
     if lap.export.get("chosen") == model:
-        return verdict, Cell(f"ships, {lap.export['precision']}", "good")
+        return verdict, Cell(f"ships {lap.export['precision']}", "good")
     return verdict, Cell("fallback" if lap.export.get("fallback") == model else "stays", "muted")
 
 
@@ -76,10 +76,8 @@ def sizes_table(lap: Lap) -> Table:
     """Size and latency of every form, and how far the device's answers lie from the training model's."""
     columns = (
         "model",
-        "form",
         "size",
-        "p50",
-        "p95",
+        "us p50, p95",
         _primary(lap),
         "device vs training",
         "decisions flipped",
@@ -93,18 +91,16 @@ def sizes_table(lap: Lap) -> Table:
             ships = lap.export["chosen"] == name and lap.export["precision"] == form
             rows.append(
                 (
-                    Cell(lap.kinds[name], "strong" if ships else ""),
-                    Cell(f"{form}, ships" if ships else form, "good" if ships else ""),
+                    Cell(f"{lap.kinds[name]} {form}{', ships' if ships else ''}", "good" if ships else ""),
                     size(count),
-                    micros(took.get("p50_us")),
-                    micros(took.get("p95_us")),
+                    f"{number(took.get('p50_us'))}, {number(took.get('p95_us'))}",
                     number(model["test"][form].get(lap.case.task.primary), 4),
                     number(edge["max"], 2),
                     share(edge["flipped"]),
                     share(model["int8_weight_fraction"]) if form == "int8" else "0%",
                 )
             )
-    return Table("Size, latency, parity", columns, tuple(rows), words=2, note=_parity_note(lap))
+    return Table("Size, latency, parity", columns, tuple(rows), note=_parity_note(lap))
 
 
 def _primary(lap: Lap) -> str:
@@ -117,7 +113,7 @@ def _parity_note(lap: Lap) -> str:
         return ""
     clock = "" if lap.latency else " Latency was not measured on this machine: `fleetloop stage export` does."
     return (
-        f"Latency: one answer, batch 1, one thread. Largest difference of scores over {parity['rows']:,} rows of "
+        f"Latency: one answer, batch 1, one thread, p50 and p95 in microseconds. Largest difference of scores over {parity['rows']:,} rows of "
         f"{parity['devices']} held-out devices, row by row in the edge runtime's own code. int8 is weight-only and for "
         f"GRU and LSTM alone; arithmetic is float32.{clock}"
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +12,11 @@ from pipelines.report.colours import css
 from pipelines.report.page import Cell, Figure, Link, Page, Section, Table, cell
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table as RichTable
 
+_SENTENCE = 28  # letters; a longer cell is a sentence
+_LOG_WIDTH = 120
 _STYLES = {"good": "green", "bad": "bold red", "muted": "dim", "strong": "bold", "": ""}
 
 
@@ -80,10 +86,27 @@ def to_terminal(table: Table) -> RichTable:
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
+    rows = [[cell(value) for value in row] for row in table.rows]
     for i, name in enumerate(table.columns):
-        made.add_column(name, justify="left" if i < table.words else "right", overflow="fold")
-    for row in table.rows:
-        cells = [cell(value) for value in row]
-        made.add_row(*(Text(value.text, style=_STYLES[value.tone]) for value in cells))
+        narrowest = _narrowest(name, [row[i].text for row in rows])
+        heading = textwrap.fill(name, narrowest) if narrowest else name
+        made.add_column(heading, justify="left" if i < table.words else "right", overflow="fold", min_width=narrowest)
+    for row in rows:
+        made.add_row(*(Text(value.text, style=_STYLES[value.tone]) for value in row))
     return made
+
+
+def _narrowest(heading: str, texts: list[str]) -> int:
+    """Letters that a column needs so that figures stay whole; a heading and a sentence may be broken at words."""
+    whole = [text if len(text) <= _SENTENCE else max(text.split(), key=len) for text in texts]
+    return max(len(word) for word in (*heading.split(), *whole, ""))
+
+
+def console() -> Console:
+    """Where a command prints its tables. A pipe or a log has no width of its own: wide enough for every table."""
+    from rich.console import Console
+
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if known else _LOG_WIDTH)
