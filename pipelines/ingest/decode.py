@@ -52,9 +52,7 @@ def check_decoder(source: SourceSpec, key: str) -> None:
         raise ParamsError(f"{key}.table.columns: name the columns of a table that has no header")
 
 
-def decode_rows(
-    file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]
-) -> Iterator[Batch]:
+def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Iterator[Batch]:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
     data = file.read()
     if source.decoder == "table":
