@@ -17,18 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetloop_edge.errors import BundleRejected
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.model import OnnxModel
 from fleetloop_edge.scale import Scaler
-from fleetloop_edge.spec import (
-    Channel,
-    DecisionSpec,
-    FeatureSpec,
-    SourceMap,
-    canonical_json,
-    from_dict,
-    spec_hash,
-    to_dict,
-)
+from fleetloop_edge.spec import Channel, DecisionSpec, FeatureSpec, canonical_json, from_dict, spec_hash, to_dict
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading, Rejected
-from fleetloop_edge.spec import Channel, SourceMap
+from fleetloop_edge.spec import Channel
 
 
 def check(

@@ -122,56 +122,6 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class FieldMap:
-    """Where a channel's value stands in a vendor's record, and how it becomes the canonical unit: x*scale+offset."""
-
-    field: str
-    scale: float = 1.0
-    offset: float = 0.0
-    unit: str = ""  # as the vendor writes it; a payload that names another unit is not believed
-
-
-TimeFormat = Literal["iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "counter"]
-
-
-@dataclass(frozen=True)
-class TimeMap:
-    """How a record's time is read.
-
-    `format` is a name of TimeFormat or a strptime pattern; `zone` is the IANA zone of a local time. A counter is
-    start + value x period_s.
-    """
-
-    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
-
-    field: str
-    format: str = "iso"
-    zone: str = "UTC"
-    start: str | None = None  # ISO; for counters
-    period_s: float | None = None  # for counters
-
-
-@dataclass(frozen=True)
-class SourceMap:
-    """A source's mapping, compiled for the device: names, units as scale and offset, times, missing codes.
-
-    device, site, vendor, firmware are templates over the record's fields: ``"pump-{id}"``, or a plain word.
-    """
-
-    name: str
-    decoder: str  # a key of fleetloop_edge.decoders.DECODERS
-    device: str
-    time: TimeMap
-    received: TimeMap | None
-    delay_s: float  # received = time + delay_s where the source does not say
-    channels: dict[str, FieldMap]  # canonical channel name -> field
-    missing: tuple[str, ...] = ()  # codes as text; numbers compare as numbers
-    site: str | None = None
-    vendor: str | None = None
-    firmware: str | None = None
-
-
-@dataclass(frozen=True)
 class DecisionSpec:
     """When a score becomes an action."""
 

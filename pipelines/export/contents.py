@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from fleetloop_edge.bundle import FORMAT, GOLDEN, MANIFEST, Manifest, ModelEntry, file_entry, golden_bytes
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.model import OnnxModel
 from fleetloop_edge.scale import Scaler
-from fleetloop_edge.spec import Channel, FeatureSpec, SourceMap, spec_hash
+from fleetloop_edge.spec import Channel, FeatureSpec, spec_hash
 from pipelines.export.graphs import Exported, model_inputs
 from pipelines.train import Windows
 

@@ -14,7 +14,8 @@ from fleetloop_edge.decoders import clock
 from fleetloop_edge.decoders.cell import absent, value_of
 from fleetloop_edge.decoders.record import device_of, fill, holes
 from fleetloop_edge.errors import DecodeError
-from fleetloop_edge.spec import Channel, SourceMap, TimeMap
+from fleetloop_edge.mapping import SourceMap, TimeMap
+from fleetloop_edge.spec import Channel
 from pipelines.ingest.batch import Batch, Quarantined, rows_of
 from pipelines.ingest.table import Table
 

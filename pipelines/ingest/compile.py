@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleetloop_edge.decoders import clock
-from fleetloop_edge.spec import Channel, FieldMap, SourceMap, TimeMap
+from fleetloop_edge.mapping import FieldMap, SourceMap, TimeMap
+from fleetloop_edge.spec import Channel
 from pipelines.errors import ParamsError
 from pipelines.params import DatasetSpec, SourceSpec
 

@@ -12,7 +12,8 @@ from fleetloop_edge.decoders.clock import is_numeric
 from fleetloop_edge.decoders.json_record import objects
 from fleetloop_edge.decoders.record import holes
 from fleetloop_edge.errors import DecodeError
-from fleetloop_edge.spec import Channel, SourceMap
+from fleetloop_edge.mapping import SourceMap
+from fleetloop_edge.spec import Channel
 from pipelines.errors import ParamsError
 from pipelines.ingest.batch import Batch, Quarantined
 from pipelines.ingest.columns import decode_columns

@@ -12,7 +12,7 @@ import pandas as pd
 from fleetloop_edge.decoders.cell import number
 from fleetloop_edge.decoders.record import device_of, fill, lookup, times_of
 from fleetloop_edge.errors import DecodeError
-from fleetloop_edge.spec import SourceMap
+from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.batch import Quarantined
 from pipelines.ingest.decode import Records
 from pipelines.params import Ending, SourceSpec

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fleetloop_edge.spec import SourceMap, spec_hash
+from fleetloop_edge.mapping import SourceMap
+from fleetloop_edge.spec import spec_hash
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import schema, store
 from pipelines.ingest.account import Fate, accounting, channel_statistics, fate

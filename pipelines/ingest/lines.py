@@ -9,8 +9,9 @@ import numpy as np
 from fleetloop_edge.check import check
 from fleetloop_edge.decoders import decode
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.rows import build_rows
-from fleetloop_edge.spec import Channel, SourceMap
+from fleetloop_edge.spec import Channel
 from pipelines.ingest.batch import ABOUT, Batch, Quarantined, rows_of
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fleetloop_edge.spec import TimeMap
+from fleetloop_edge.mapping import TimeMap
 from pipelines.frozen import Frozen
 
 

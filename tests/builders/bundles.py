@@ -13,9 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from fleetloop_edge import bundle as edge_bundle
 from fleetloop_edge.bundle import GOLDEN, MANIFEST, Manifest, ModelEntry, file_entry, golden_bytes
 from fleetloop_edge.features import feature_names, input_columns
+from fleetloop_edge.mapping import FieldMap, SourceMap, TimeMap
 from fleetloop_edge.model import OnnxModel
 from fleetloop_edge.scale import Scaler
-from fleetloop_edge.spec import Channel, DecisionSpec, FeatureSpec, FieldMap, Sequence, SourceMap, TimeMap, spec_hash
+from fleetloop_edge.spec import Channel, DecisionSpec, FeatureSpec, Sequence, spec_hash
 
 FEATURES = FeatureSpec(
     ("pressure", "flow"), 3600.0, fill=2, age=False, missing=False, min_rows=2, sequence=Sequence(4, ("value",))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from fleetloop_edge.spec import Channel, FieldMap, SourceMap, TimeMap
+from fleetloop_edge.mapping import FieldMap, SourceMap, TimeMap
+from fleetloop_edge.spec import Channel
 from pipelines.files import Place
 from pipelines.ingest import ingest
 from pipelines.params import DatasetSpec

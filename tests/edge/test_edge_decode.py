@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from fleetloop_edge.check import check
 from fleetloop_edge.decoders import DECODERS, decode
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import FieldMap, TimeMap
 from fleetloop_edge.readings import Reading
 from fleetloop_edge.rows import build_rows
-from fleetloop_edge.spec import FieldMap, TimeMap
 from tests.builders.raw import CHANNELS, source_map
 
 NOW = 1.7e9

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from fleetloop_edge.check import check
 from fleetloop_edge.decoders.record import read_record
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import TimeMap
 from fleetloop_edge.rows import build_rows
-from fleetloop_edge.spec import TimeMap
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import read_quarantine, read_rows
 from pipelines.ingest.columns import decode_columns

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from fleetloop_edge.decoders.json_record import decode as decode_json
 from fleetloop_edge.decoders.senml import decode as decode_senml
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
-from fleetloop_edge.spec import SourceMap
 
 Decoder = Callable[[bytes, SourceMap, float | None], list[Reading]]
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fleetloop_edge.decoders.cell import BLANK, absent, number, shown
 from fleetloop_edge.errors import DecodeError
-from fleetloop_edge.spec import TimeMap
+from fleetloop_edge.mapping import TimeMap
 
 UTC = timezone.utc  # noqa: UP017 - needs no tzdata on the device
 

@@ -8,8 +8,8 @@ from typing import Any
 from fleetloop_edge.decoders.cell import shown
 from fleetloop_edge.decoders.record import read_record
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
-from fleetloop_edge.spec import SourceMap
 
 
 def decode(payload: bytes, source: SourceMap, received: float | None = None) -> list[Reading]:

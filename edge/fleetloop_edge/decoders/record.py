@@ -11,8 +11,8 @@ from typing import Any
 from fleetloop_edge.decoders import clock
 from fleetloop_edge.decoders.cell import BLANK, absent, value_of
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
-from fleetloop_edge.spec import SourceMap
 
 _HOLE = re.compile(r"\{([^{}]+)\}")
 

@@ -15,8 +15,8 @@ from fleetloop_edge.decoders.cell import number, shown, value_of
 from fleetloop_edge.decoders.json_record import parse
 from fleetloop_edge.decoders.record import device_of, fill, holes, times_of
 from fleetloop_edge.errors import DecodeError
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
-from fleetloop_edge.spec import SourceMap
 
 VERSION = 10  # the highest bver of RFC 8428
 RELATIVE = 2.0**28  # a time below this is relative to now
