@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from pipelines.ingest.schema import microseconds
@@ -56,12 +57,32 @@ class Rows:
         return len(self.time)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Which records made which rows, where it is not one each: (m,) pairs, row: its place among the batch's rows."""
+
+    row: NDArray[np.int64]
+    record: NDArray[np.int64]
+
+
+@dataclass
+class Joined:
+    """Records of one file that had a part in a batch's rows; accounted for by file."""
+
+    file: str
+    records: int
+    parts: Parts
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
 @dataclass
 class Batch:
     """Records of one file, decoded; a file is one batch or several, in any order.
 
     records: how many these are. Each is in `rows`, once or more often, or in `quarantined` with no channel, never
-    in both; all rows of a record are in one batch.
+    in both; all rows of a record are in one batch. parts: where a row comes of several records (one channel a
+    record), all of them. joined: the other files whose records stand beside these. events, labels: what the rows'
+    own columns tell, as in schema.EVENTS and schema.LABELS.
     """
 
     source: str
@@ -69,6 +90,15 @@ class Batch:
     records: int
     rows: Rows
     quarantined: list[Quarantined] = field(default_factory=list)
+    parts: Parts | None = None
+    joined: list[Joined] = field(default_factory=list)
+    events: pa.Table | None = None
+    labels: pa.Table | None = None
+
+    def origins(self) -> list[Joined]:
+        """Every file behind the rows, this one first, with the record of each row."""
+        own = self.parts or Parts(np.arange(len(self.rows)), self.rows.record)
+        return [Joined(self.file, self.records, own, self.quarantined), *self.joined]
 
 
 def words(column: Iterable[str | None]) -> Words:

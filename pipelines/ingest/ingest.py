@@ -16,7 +16,7 @@ from fleetloop_edge.spec import spec_hash
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import schema, store
 from pipelines.ingest.account import Fate, accounting, channel_statistics, fate
-from pipelines.ingest.batch import ABOUT, Batch, Quarantined, Words
+from pipelines.ingest.batch import ABOUT, Batch, Joined, Quarantined, Words
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
 from pipelines.ingest.devices import devices_of
@@ -35,9 +35,10 @@ class _Ledger:
     fates: list[Fate] = field(default_factory=list)
     aside: list[tuple[str, str, Quarantined]] = field(default_factory=list)  # source, file, entry
 
-    def enter(self, batch: Batch | EventBatch, record: Any, status: Status) -> None:
-        self.fates.append(fate(batch.source, batch.file, batch.records, record, status, batch.quarantined))
-        self.aside += [(batch.source, batch.file, entry) for entry in batch.quarantined]
+    def enter(self, source: str, origin: Joined | EventBatch, record: Any, status: Status) -> None:
+        """record, status: of each part of a row."""
+        self.fates.append(fate(source, origin.file, origin.records, record, status, origin.quarantined))
+        self.aside += [(source, origin.file, entry) for entry in origin.quarantined]
 
 
 def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path) -> dict[str, Any]:
@@ -92,8 +93,10 @@ def _rows(
     start = 0
     for file, batch in decoded:
         stop = start + len(batch.rows)
-        _set_aside_conflicts(file, batch, every.iloc[start:stop], status[start:stop])
-        ledger.enter(batch, batch.rows.record, status[start:stop])
+        for origin in batch.origins():
+            fell = status[start:stop][origin.parts.row]
+            _set_aside_conflicts(file.beside(origin.file), origin, every.iloc[start:stop], fell)
+            ledger.enter(batch.source, origin, origin.parts.record, fell)
         start = stop
     kept: pd.DataFrame = every[status == KEPT].reset_index(drop=True)
     return kept
@@ -116,12 +119,13 @@ def _text(column: Words) -> Any:
     return pd.array([*column.words, None], dtype="str").take(column.codes)
 
 
-def _set_aside_conflicts(file: RawFile, batch: Batch, rows: pd.DataFrame, status: Status) -> None:
-    """The losers go to the quarantine; they are few, so their lines are read once more."""
-    losers = rows[status == CONFLICT]
-    for record, device, time in zip(losers["record"].tolist(), losers["device"], losers["time"], strict=True):
+def _set_aside_conflicts(file: RawFile, origin: Joined, rows: pd.DataFrame, fell: Status) -> None:
+    """The losers go to the quarantine; they are few, so their lines are read once more. fell: of each part."""
+    lost = fell == CONFLICT
+    losers = rows.iloc[origin.parts.row[lost]]
+    for record, device, time in zip(origin.parts.record[lost].tolist(), losers["device"], losers["time"], strict=True):
         reason = f"another record of {device!r} at {time.isoformat()} says otherwise and was received first"
-        batch.quarantined.append(Quarantined(record, None, CONFLICT_RULE, reason, file.line(record)))
+        origin.quarantined.append(Quarantined(record, None, CONFLICT_RULE, reason, file.line(record)))
 
 
 def _events(
@@ -153,7 +157,7 @@ def _logged(batches: list[EventBatch], ledger: _Ledger) -> pd.DataFrame:
         for i, key in enumerate(_event_keys(batch.events)):
             status[i] = DUPLICATE if key in seen else KEPT
             seen.add(key)
-        ledger.enter(batch, batch.events["record"].to_numpy(), status)
+        ledger.enter(batch.source, batch, batch.events["record"].to_numpy(), status)
         kept.append(batch.events[status == KEPT])
     if not kept:
         empty: pd.DataFrame = schema.EVENTS.empty_table().to_pandas()

@@ -29,6 +29,10 @@ class RawFile:
         folder, slash, last = self.name.removesuffix(".gz").rpartition("/")
         return folder + slash + (last.rpartition(".")[0] or last)
 
+    def beside(self, name: str) -> RawFile:
+        """Another raw file of the dataset."""
+        return RawFile(self.path.parents[self.name.count("/")] / name, name)
+
     def read(self) -> bytes:
         """Its bytes, unpacked. Raises DataError when it is empty or ends early."""
         try:
