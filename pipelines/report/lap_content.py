@@ -113,9 +113,9 @@ def _parity_note(lap: Lap) -> str:
         return ""
     clock = "" if lap.latency else " Latency was not measured on this machine: `fleetloop stage export` does."
     return (
-        f"Latency: one answer, batch 1, one thread, p50 and p95 in microseconds. Largest difference of scores over {parity['rows']:,} rows of "
-        f"{parity['devices']} held-out devices, row by row in the edge runtime's own code. int8 is weight-only and for "
-        f"GRU and LSTM alone; arithmetic is float32.{clock}"
+        f"Latency: one answer, batch 1, one thread, p50 and p95 in microseconds. Largest difference of scores over "
+        f"{parity['rows']:,} rows of {parity['devices']} held-out devices, row by row in the edge runtime's own code. "
+        f"int8 is weight-only and for GRU and LSTM alone; arithmetic is float32.{clock}"
     )
 
 
