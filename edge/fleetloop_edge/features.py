@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetloop_edge.grid import Slot
+from fleetloop_edge.signals import Signals
 from fleetloop_edge.spec import FeatureSpec, PerRow
 from fleetloop_edge.trailing import TrailingState, statistics
 
@@ -21,7 +22,7 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Columns first .. first + width of the feature vector: one kind of feature over all channels (age: one column)."""
+    """Columns first .. first + width of the feature vector: one kind of feature over all signals (age: one column)."""
 
     kind: PerRow | str  # or "trailing"
     first: int
@@ -36,14 +37,14 @@ def blocks(spec: FeatureSpec) -> tuple[Block, ...]:
     """The feature vector, block by block: value, missing, deviation, EWMA by weight, age, trailing by pair."""
     kinds: list[tuple[str, str]] = [("value", "value")]
     kinds += [("missing", "missing")] * spec.missing
-    kinds += [("deviation", "deviation")] * (spec.baseline_rows > 0)
+    kinds += [("deviation", "deviation")] * has_deviation(spec)
     kinds += [("ewma", f"ewma.{weight:g}") for weight in spec.ewma]
     kinds += [("age", "")] * spec.age
     kinds += [("trailing", f"{stat}.{rows}") for rows, stat in statistics(spec)]
     found: list[Block] = []
     first = 0
     for kind, suffix in kinds:
-        names = ("age",) if kind == "age" else tuple(f"{channel}.{suffix}" for channel in spec.channels)
+        names = ("age",) if kind == "age" else tuple(f"{signal}.{suffix}" for signal in spec.signals)
         found.append(Block(kind, first, names))
         first += len(names)
     return tuple(found)
@@ -65,6 +66,11 @@ def input_columns(spec: FeatureSpec) -> NDArray[np.int64]:
     return np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
 
 
+def has_deviation(spec: FeatureSpec) -> bool:
+    """Whether a signal less the device's own baseline is a feature of its own; normalised by device all values are."""
+    return spec.baseline_rows > 0 and not (spec.normalise is not None and spec.normalise.device)
+
+
 class FeatureState:
     """The features of one device. Push its slots in order; memory does not grow with time.
 
@@ -73,7 +79,7 @@ class FeatureState:
     at the segment's first value and keeps still where there is none. missing: 1 where the slot measured nothing.
 
     life: what `life()` of an earlier state gave, where the device is already known.
-    Raises ValueError if `life` is of another number of channels.
+    Raises ValueError if `life` is of another number of signals, or if the spec's norms were not learnt yet.
     """
 
     def __init__(self, spec: FeatureSpec, life: dict[str, Any] | None = None) -> None:
@@ -84,11 +90,13 @@ class FeatureState:
             self._columns[block.kind] = slice(first, block.columns.stop)
         self._width = len(feature_names(spec))
         self._weights = np.array(spec.ewma, dtype=np.float64)[:, None]
-        self._ewma = np.empty((len(spec.ewma), len(spec.channels)))
+        self._signals = Signals(spec)
+        self._unit = np.array(spec.norms.device_sd) if spec.norms is not None else np.empty(0)
+        self._ewma = np.empty((len(spec.ewma), len(spec.signals)))
         self._trailing = TrailingState(spec)
         self._own = [i for i, (_, stat) in enumerate(statistics(spec)) if stat == "deviation"]
         self._segment: int | None = None
-        self._life = _Life(len(spec.channels), spec.baseline_rows, life)
+        self._life = _Life(len(spec.signals), spec.baseline_rows, life)
         self._reset()
 
     def push(self, slot: Slot) -> NDArray[np.float32]:
@@ -97,12 +105,16 @@ class FeatureState:
             self._segment = slot.segment
             self._reset()
         self.rows += 1
-        x = slot.values.astype(np.float64)
+        values = self._signals.apply(slot.values[None])[0]
+        x = values.astype(np.float64)
         age = self._life.take(slot.index, x)
+        if len(self._unit):
+            values = (self._life.deviation(x) / self._unit).astype(np.float32)
+            x = values.astype(np.float64)
         if len(self._ewma):
             np.copyto(self._ewma, x, where=np.isnan(self._ewma))
             np.add(self._ewma, self._weights * (x - self._ewma), out=self._ewma, where=np.isfinite(x))
-        return self._vector(slot, x, age)
+        return self._vector(slot, values, x, age)
 
     def life(self) -> dict[str, Any]:
         """The life state as JSON types."""
@@ -113,14 +125,14 @@ class FeatureState:
         self._ewma.fill(np.nan)
         self._trailing.reset()
 
-    def _vector(self, slot: Slot, x: Float, age: int) -> NDArray[np.float32]:
+    def _vector(self, slot: Slot, values: NDArray[np.float32], x: Float, age: int) -> NDArray[np.float32]:
         out = np.empty(self._width, dtype=np.float32)
-        trailing = self._trailing.push(slot.values)
+        trailing = self._trailing.push(values)
         if self._own:
             trailing[self._own] = self._life.deviation(trailing[self._own].astype(np.float64))
         parts: dict[str, NDArray[Any] | int] = {
-            "value": slot.values,
-            "missing": ~slot.measured,
+            "value": values,
+            "missing": ~self._signals.measured(slot.measured[None])[0],
             "deviation": self._life.deviation(x) if "deviation" in self._columns else x,
             "ewma": self._ewma.ravel(),
             "age": age,
@@ -143,7 +155,7 @@ class _Life:
         self._baseline = np.empty(count)
         self._learnt = rows == 0  # nothing more to learn
         if len(self._count) != count:
-            raise ValueError(f"the saved life has {len(self._count)} channels, the features have {count}")
+            raise ValueError(f"the saved life has {len(self._count)} signals, the features have {count}")
 
     def deviation(self, x: Float) -> Float:
         """Values (..., C) less the mean of each channel's first ones; NaN where there is none yet."""

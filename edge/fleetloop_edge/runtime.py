@@ -157,7 +157,7 @@ class Runtime:
     def life(self) -> dict[str, Any]:
         """What outlasts this bundle and this gateway: each device's age and own baselines, as JSON types."""
         known = {name: device.features.life() for name, device in self._devices.items()}
-        return {"channels": list(self._spec.channels), "devices": {**self._life, **known}}
+        return {"channels": list(self._spec.signals), "devices": {**self._life, **known}}
 
     def restore(self, life: Mapping[str, Any]) -> None:
         """Take over what `life` of an earlier runtime gave; for devices that this one has not yet heard.
@@ -165,7 +165,7 @@ class Runtime:
         A channel that the earlier bundle did not know begins its baseline now.
         """
         old = [str(name) for name in life["channels"]]
-        places = [old.index(name) if name in old else None for name in self._spec.channels]
+        places = [old.index(name) if name in old else None for name in self._spec.signals]
         self._life = {str(name): _rearranged(saved, places) for name, saved in life["devices"].items()}
 
     def _start(self, name: str) -> _Device:

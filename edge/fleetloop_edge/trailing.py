@@ -43,7 +43,7 @@ class TrailingState:
         self._wanted = frozenset(stat for _, stat in self._pairs)
         self._lengths = windows(spec)
         self._of = tuple((stat, self._lengths.index(rows)) for rows, stat in self._pairs)
-        count, wide = len(spec.channels), len(self._lengths)
+        count, wide = len(spec.signals), len(self._lengths)
         self._first = np.cumsum([0, *[w + 1 for w in self._lengths]])[:-1]  # of each window's share of the rings below
         self._block = np.empty((sum(self._lengths) + wide, count))
         self._tails = np.empty((SUMS, sum(self._lengths) + wide, count))

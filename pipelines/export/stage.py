@@ -15,10 +15,10 @@ from pipelines.evaluate import CANDIDATES, read_decisions, read_gates, read_metr
 from pipelines.export.contents import Facts, files_hash, without_pictures
 from pipelines.export.make import Made, Material, Rules, make_bundle
 from pipelines.export.report import refusal
-from pipelines.features import read_spec
 from pipelines.files import Place, replacing_folder, write_json
 from pipelines.ingest import channels_of, compile_source, read_rows
 from pipelines.params import DatasetSpec, UseCaseSpec, load_params
+from pipelines.split import read_learnt_spec
 from pipelines.train import load_models, load_windows
 from pipelines.validate import read_rejected
 
@@ -41,7 +41,7 @@ def main(place: Place, name: str) -> None:
 def _material(place: Place, name: str, dataset: str) -> Material:
     passed = _passed(read_gates(place, name))
     models = load_models(place, name)
-    spec = read_spec(place, name)
+    spec = read_learnt_spec(place, name)
     return Material(
         models={model: models[model] for model in passed},
         learnt=read_decisions(place, name),
@@ -78,7 +78,7 @@ def _facts(place: Place, name: str, case: UseCaseSpec, dataset: DatasetSpec) -> 
         use_case=name,
         task=case.task.model_dump(mode="json"),
         channels=tuple(channels_of(dataset).values()),
-        features=read_spec(place, name),
+        features=read_learnt_spec(place, name),
         sources={
             source: compile_source(source, spec, dataset)
             for source, spec in sorted(dataset.sources.items())

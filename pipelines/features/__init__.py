@@ -2,6 +2,7 @@
 
 from pipelines.features.compute import compute
 from pipelines.features.grid import build_grid
-from pipelines.features.stored import read_grid, read_spec
+from pipelines.features.learn import learn_norms
+from pipelines.features.stored import read_grid, read_spec, read_spec_from
 
-__all__ = ["build_grid", "compute", "read_grid", "read_spec"]
+__all__ = ["build_grid", "compute", "learn_norms", "read_grid", "read_spec", "read_spec_from"]

@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.features import Block, blocks
 from fleetloop_edge.grid import microseconds
+from fleetloop_edge.signals import RawSignals, Signals
 from fleetloop_edge.spec import FeatureSpec
 from fleetloop_edge.trailing import statistics, windows
 from pipelines.features.grid import whole_microseconds
 
 Float32 = NDArray[np.float32]
 Int = NDArray[np.int64]
+
+CHUNK = 65_536
+"""Rows that are normalised at once."""
 
 
 def compute(grid: pd.DataFrame, spec: FeatureSpec) -> Float32:
@@ -24,18 +28,37 @@ def compute(grid: pd.DataFrame, spec: FeatureSpec) -> Float32:
     """
     columns = blocks(spec)
     out = np.empty((len(grid), sum(len(block.names) for block in columns)), dtype=np.float32)
-    values = grid[list(spec.channels)].to_numpy(dtype=np.float32)
     births = _starts(_changes(grid["device"]))
+    values = signals(grid, spec, births)
     segments = _starts(_changes(grid["device"]) | _changes(grid["segment"]))
     for block in columns:
         if block.kind in ("value", "deviation"):  # the baseline is taken off last
             out[:, block.columns] = values
         elif block.kind == "missing":
-            out[:, block.columns] = ~grid[[f"{name}.measured" for name in spec.channels]].to_numpy(dtype=np.bool_)
+            measured = grid[[f"{name}.measured" for name in spec.channels]].to_numpy(dtype=np.bool_)
+            out[:, block.columns] = ~RawSignals(spec).measured(measured)
         elif block.kind == "age":
             out[:, block.columns] = _age(grid, births, spec)[:, None]
-    _windowed(np.ascontiguousarray(values), births, segments, spec, columns, out)
+    _windowed(values, births, segments, spec, columns, out)
     return out
+
+
+def signals(grid: pd.DataFrame, spec: FeatureSpec, births: Int) -> Float32:
+    """(n, S) what the features are made of; births: (devices + 1,) each device's first row, and n."""
+    channels = np.ascontiguousarray(grid[list(spec.channels)].to_numpy(dtype=np.float32))
+    made = Signals(spec)
+    if made.plain:
+        return channels
+    values = np.empty((len(channels), len(spec.signals)), dtype=np.float32)
+    for first in range(0, len(channels), CHUNK):
+        values[first : first + CHUNK] = made.apply(channels[first : first + CHUNK])
+    if spec.norms is not None and spec.norms.device_sd:
+        from pipelines.features import feature_kernels as kernels  # numba: only where it computes
+
+        own = np.array([0], dtype=np.int64)
+        unit = np.array(spec.norms.device_sd, dtype=np.float64)
+        kernels.less_baseline(values.copy(), births, spec.baseline_rows, own, unit, values)
+    return values
 
 
 def _windowed(
@@ -58,7 +81,8 @@ def _windowed(
     trailing = zip(statistics(spec), first["trailing"], strict=True)
     own = first["deviation"] + [column for (_, stat), column in trailing if stat == "deviation"]
     if own:
-        kernels.less_baseline(values, births, spec.baseline_rows, np.array(own, dtype=np.int64), out)
+        unit = np.ones(values.shape[1])
+        kernels.less_baseline(values, births, spec.baseline_rows, np.array(own, dtype=np.int64), unit, out)
 
 
 def _changes(column: pd.Series) -> NDArray[np.bool_]:

@@ -40,10 +40,10 @@ def ewma(values: Float32, starts: Int, weights: Float64, first: Int, out: Float3
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, out: Float32) -> None:
-    """Take the mean of the channel's first `rows` values since the device's birth off what stands in out.
+def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, unit: Float64, out: Float32) -> None:
+    """Take the mean of the signal's first `rows` values since the device's birth off what stands in out, in units.
 
-    firsts: (k,) first columns of the blocks, one column a channel.
+    firsts: (k,) first columns of the blocks, one column a signal. unit: (S,) what counts as 1.
     """
     for device in range(len(births) - 1):
         for c in range(values.shape[1]):
@@ -57,7 +57,7 @@ def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, out: Flo
                     count += 1
                 baseline = centre + away / max(count, 1) if count > 0 else np.nan
                 for first in firsts:
-                    out[row, first + c] = np.float64(out[row, first + c]) - baseline
+                    out[row, first + c] = (np.float64(out[row, first + c]) - baseline) / unit[c]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -37,9 +37,12 @@ def read_grid(place: Place, use_case: str) -> pd.DataFrame:
 
 
 def read_spec(place: Place, use_case: str) -> FeatureSpec:
-    """The frozen feature spec. Raises DataError naming the command that makes it."""
-    made_by = f"fleetloop stage features {use_case}"
-    path = spec_path(place, use_case)
+    """The feature spec as stated: what makes the grid. Raises DataError naming the command that makes it."""
+    return read_spec_from(spec_path(place, use_case), f"fleetloop stage features {use_case}")
+
+
+def read_spec_from(path: Path, made_by: str) -> FeatureSpec:
+    """A stored feature spec. Raises DataError naming `made_by`, the command that makes it."""
     try:
         return from_dict(FeatureSpec, read_json(path, made_by))
     except (TypeError, ValueError) as error:

@@ -149,3 +149,9 @@ class UseCaseSpec(Frozen):
     decision: DecisionParams = DecisionParams()
     export: ExportSpec
     watch: WatchSpec = WatchSpec()
+
+    @model_validator(mode="after")
+    def _norms_are_learnt(self) -> UseCaseSpec:
+        if self.features.norms is not None:
+            raise ValueError("features.norms is learnt from the train rows, never stated; remove it")
+        return self

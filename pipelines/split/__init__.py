@@ -2,6 +2,6 @@
 
 from pipelines.split.sides import SIDES, assign_sides, hashed_side
 from pipelines.split.split import Split, split
-from pipelines.split.stored import read_sides, read_targets
+from pipelines.split.stored import read_learnt_spec, read_sides, read_targets
 
-__all__ = ["SIDES", "Split", "assign_sides", "hashed_side", "read_sides", "read_targets", "split"]
+__all__ = ["SIDES", "Split", "assign_sides", "hashed_side", "read_learnt_spec", "read_sides", "read_targets", "split"]

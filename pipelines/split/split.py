@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fleetloop_edge.spec import FeatureSpec
+from pipelines.features import learn_norms
 from pipelines.params import SplitSpec
 from pipelines.split.audit import Check, audit
 from pipelines.split.sides import SIDES, assign_sides
@@ -18,10 +19,11 @@ from pipelines.tasks import TaskSpec
 
 @dataclass(frozen=True)
 class Split:
-    """sides: a line a device. targets: a line a row of the grid. checks: the audit's."""
+    """sides: a line a device. targets: a line a row of the grid. spec: the features', with norms of the train rows."""
 
     sides: pd.DataFrame
     targets: pd.DataFrame
+    spec: FeatureSpec
     checks: list[Check]
     counts: dict[str, dict[str, int]]
 
@@ -44,7 +46,7 @@ def split(
     features: FeatureSpec,
     spec: SplitSpec,
 ) -> Split:
-    """Place every device on a side, every row's target beside it, and audit the outcome.
+    """Place every device on a side, every row's target beside it, learn the norms of the features, audit it all.
 
     grid: of `pipelines.features`. events, devices: of `pipelines.ingest`.
     Raises Refused naming devices to which the dataset gives two sides.
@@ -52,7 +54,8 @@ def split(
     sides = assign_sides(grid["device"].unique(), devices, spec)
     targets = build_targets(grid, events, sides, task, features.period_s)
     failures = events[events["kind"] == task.failure]
-    return Split(sides, targets, audit(grid, targets, features, spec), _counts(targets, failures))
+    learnt = learn_norms(grid, ((targets["side"] == "train") & ~targets["valid"]).to_numpy(), features)
+    return Split(sides, targets, learnt, audit(grid, targets, learnt, spec), _counts(targets, failures))
 
 
 def _counts(targets: pd.DataFrame, failures: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fleetloop_edge.spec import FeatureSpec
 from pipelines.errors import DataError
+from pipelines.features import read_spec_from
 from pipelines.files import Place, read_table
 
 
@@ -18,6 +20,16 @@ def targets_path(place: Place, use_case: str) -> Path:
 def sides_path(place: Place, use_case: str) -> Path:
     """data/<use case>/split/sides.csv."""
     return place.room(use_case, "split") / "sides.csv"
+
+
+def spec_path(place: Place, use_case: str) -> Path:
+    """data/<use case>/split/spec.json: the feature spec with what the train rows taught."""
+    return place.room(use_case, "split") / "spec.json"
+
+
+def read_learnt_spec(place: Place, use_case: str) -> FeatureSpec:
+    """The frozen feature spec, norms included. Raises DataError naming the command that makes it."""
+    return read_spec_from(spec_path(place, use_case), f"fleetloop stage split {use_case}")
 
 
 def read_targets(place: Place, use_case: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fleetloop_edge.features import feature_names, input_columns
 from fleetloop_edge.spec import FeatureSpec
 from pipelines.errors import DataError
-from pipelines.features import compute, read_grid, read_spec
+from pipelines.features import compute, read_grid
 from pipelines.files import Place
 from pipelines.train.model import Model
 from pipelines.train.naive import Naive
@@ -31,7 +31,7 @@ def load_windows(place: Place, use_case: str, side: Side | None = None) -> Windo
     too (`Windows.known` leaves them out).
     Raises DataError where the grid and the targets do not fit together.
     """
-    from pipelines.split import read_targets
+    from pipelines.split import read_learnt_spec, read_targets
 
     grid, targets = read_grid(place, use_case), read_targets(place, use_case)
     if len(grid) != len(targets):
@@ -39,7 +39,7 @@ def load_windows(place: Place, use_case: str, side: Side | None = None) -> Windo
             f"{use_case}: the grid has {len(grid)} rows and targets.parquet {len(targets)}; "
             f"run `dvc repro split@{use_case}` so that both are of one version"
         )
-    return windows_of(grid, targets, read_spec(place, use_case), side)
+    return windows_of(grid, targets, read_learnt_spec(place, use_case), side)
 
 
 def windows_of(grid: pd.DataFrame, targets: pd.DataFrame, spec: FeatureSpec, side: Side | None) -> Windows:

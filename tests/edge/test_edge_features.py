@@ -154,7 +154,7 @@ def test_a_life_is_handed_on_through_json() -> None:
 
 def test_a_life_of_other_channels_is_refused() -> None:
     life = FeatureState(replace(SPEC, channels=("pressure",))).life()
-    with pytest.raises(ValueError, match="saved life has 1 channels, the features have 2"):
+    with pytest.raises(ValueError, match="saved life has 1 signals, the features have 2"):
         FeatureState(SPEC, life=life)
 
 
