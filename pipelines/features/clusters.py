@@ -22,14 +22,12 @@ def find_centres(points: Float, count: int) -> Float:
     count = min(count, len(np.unique(sample, axis=0)))
     found = [_settled(sample, _start(sample, count, np.random.default_rng(seed))) for seed in range(STARTS)]
     best: Float = min(found, key=lambda centres: float(_squares(sample, centres).min(axis=1).sum()))
-    order: NDArray[np.int64] = np.lexsort(best.T[::-1])
-    ordered: Float = best[order]
-    return ordered
+    return best[np.lexsort(best.T[::-1])]
 
 
 def _start(points: Float, count: int, rng: np.random.Generator) -> Float:
     """Points drawn by their squared distance from those drawn before."""
-    centres = points[rng.integers(len(points))][None]
+    centres: Float = points[rng.integers(len(points))][None]
     while len(centres) < count:
         away = _squares(points, centres).min(axis=1)
         centres = np.concatenate([centres, points[rng.choice(len(points), p=away / away.sum())][None]])
