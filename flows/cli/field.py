@@ -1,7 +1,8 @@
-"""`fleetloop score` and `fleetloop watch`: the device's runtime over history, and the judgement of a field log."""
+"""`fleetloop score`, `watch`, `tickets`: the device's runtime over history, a log judged, and what is to be mended."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -42,13 +43,18 @@ def score(
 def watch(
     use_case: Annotated[str, typer.Argument(help="The use case whose training reference is compared with.")],
     log: Annotated[Path, typer.Argument(help="A field log (a folder), e.g. of `fleetloop score`.")],
+    now: Annotated[
+        datetime | None, typer.Option(help="Judge as it was known then (UTC) [default: all of the log].")
+    ] = None,
 ) -> None:
-    """Judge a field log against what the model was trained on; exit 1 where it drifted.
+    """Judge a field log against what the model was trained on; exit 1 where the world drifted.
 
     The tests stand on thresholds learnt from healthy windows that were held back, so their rate of false alarms is
-    the one in params.yaml (`watch.nominal`). The report (HTML and JSON) is saved below .fleetloop/USE_CASE/watch.
+    the one in params.yaml (`watch.nominal`). A broken sensor or a change upstream becomes a ticket, its channel is
+    masked, and the exit code stays 0. The report (HTML and JSON) is saved below .fleetloop/USE_CASE/watch.
     """
     from flows.environment import quiet_libraries
+    from flows.judged import print_judgement
     from pipelines import watch as room
     from pipelines.errors import Refused
     from pipelines.files import Place
@@ -58,11 +64,32 @@ def watch(
     root = find_root()
     load_params(root).use_case(use_case)
     _must_exist(log, "a field log; `fleetloop score BUNDLE ROWS -o LOG` writes one")
-    judgement = room.watch(Place(root), use_case, log)
+    judgement = room.watch(Place(root), use_case, log, now=now)
+    print_judgement(judgement)
     typer.echo(f"report: {judgement.html}")
     if judgement.drift:
         raise Refused(judgement.sentence)
     typer.echo(judgement.sentence)
+
+
+def tickets(
+    use_case: Annotated[str, typer.Argument(help="The use case whose tickets are shown.")],
+    close: Annotated[
+        str | None, typer.Option(metavar="ID", help="Close this ticket: its channels count again from now on.")
+    ] = None,
+) -> None:
+    """List what people have to mend: broken sensors, changes upstream, and the channels masked because of them."""
+    from flows.judged import print_tickets
+    from pipelines import watch as room
+    from pipelines.files import Place
+    from pipelines.params import load_params
+
+    place = Place(find_root())
+    load_params(place.root).use_case(use_case)
+    if close is not None:
+        closed = room.close_ticket(place, use_case, close, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        typer.echo(f"closed {closed.id}: {closed.finding.sentence}")
+    print_tickets(use_case, room.read_tickets(place, use_case))
 
 
 def _must_exist(path: Path, noun: str) -> None:

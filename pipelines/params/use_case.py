@@ -120,13 +120,14 @@ class ExportSpec(Frozen):
 
 
 class WatchSpec(Frozen):
-    """The drift trigger. `nominal` is the chance that one healthy judgement (k of m, all channels) alarms."""
+    """The drift trigger. `nominal` is the chance that one healthy cohort decision (k of m, all channels) alarms."""
 
     window: int = Field(168, ge=2)  # rows of one device in a window
     nominal: float = Field(0.05, gt=0, lt=0.5)
     k: int = Field(2, ge=1)
     m: int = Field(3, ge=1)
     null_windows: int = Field(40, ge=10)  # healthy windows that a threshold is learnt from, at least
+    unseen: float = Field(0.05, gt=0, lt=1)  # share of values outside the reference above which a channel is news
     sample: int = Field(5000, ge=100)  # rows a side shown in Evidently's own preset
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ nothing: its tests assume independent rows.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.files import write_bytes
-from pipelines.watch.judge import Test
+from pipelines.watch.finding import Finding
+from pipelines.watch.judge import Test, Verdict
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,21 @@ class Shown:
     columns: tuple[str, ...]
 
 
-def save_report(tests: tuple[Test, ...], sentence: str, shown: Shown, html: Path, record: Path) -> dict[str, bool]:
-    """Run the report and save it as HTML and JSON; which of our tests passed, as the report says."""
+def save_report(
+    verdict: Verdict,
+    findings: Sequence[Finding],
+    sentence: str,
+    shown: Shown,
+    files: tuple[Path, Path],
+    workspace: Path,
+    project: str,
+    moment: pd.Timestamp,
+) -> None:
+    """Run the report; save it as HTML and JSON (`files`), and in the workspace's project. moment: what it is dated."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    judged = [test for test in tests if test.value is not None]
+    judged = [test for test in verdict.tests if test.value is not None]
     metrics = [_headline(sentence), *(_metric(test) for test in judged)]
     metrics += [DataDriftPreset()] if shown.columns else []
     definition = DataDefinition(numerical_columns=list(shown.columns))
@@ -41,13 +52,12 @@ def save_report(tests: tuple[Test, ...], sentence: str, shown: Shown, html: Path
         Dataset.from_pandas(frame[list(shown.columns)], data_definition=definition)
         for frame in (shown.log, shown.reference)
     )
-    run = Report(metrics).run(log, reference)
-    found = json.loads(run.json())
-    write_bytes(record, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
-    html.parent.mkdir(parents=True, exist_ok=True)
+    tags: list[str] = sorted({f.kind for f in findings}) or ["healthy"]
+    run = Report(metrics, tags=tags).run(log, reference, timestamp=moment.to_pydatetime())
+    html, record = files
+    write_bytes(record, (json.dumps(json.loads(run.json()), indent=1, sort_keys=True) + "\n").encode())
     run.save_html(str(html))
-    said = {t["metric_config"]["params"]["statistic"]: t["status"] == "SUCCESS" for t in found["tests"]}
-    return {test.name: said[test.name] for test in judged}
+    _keep(run, workspace, project)
 
 
 def sample(frame: pd.DataFrame, columns: list[str], most: int, seed: int) -> pd.DataFrame:
@@ -61,11 +71,23 @@ def sample(frame: pd.DataFrame, columns: list[str], most: int, seed: int) -> pd.
     return found
 
 
+def _keep(run: Any, workspace: Path, project: str) -> None:
+    """Put the run into the history that `evidently ui --workspace` browses."""
+    from evidently.ui.workspace import Workspace
+
+    workspace.mkdir(parents=True, exist_ok=True)
+    history = Workspace.create(str(workspace))
+    known = history.search_project(project)
+    chosen = known[0] if known else history.create_project(project, f"Judgements of {project}")
+    history.add_run(chosen.id, run, include_data=False)
+
+
 def _metric(test: Test) -> Any:
     from evidently.tests import lte
 
     metric, _ = _classes()
-    return metric(statistic=test.name, value=test.value, sentence=test.sentence, tests=[lte(test.limit)])
+    name = f"{test.cohort}: {test.name}"
+    return metric(statistic=name, value=test.value, sentence=test.sentence, tests=[lte(test.limit)])
 
 
 def _headline(sentence: str) -> Any:

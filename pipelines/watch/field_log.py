@@ -1,9 +1,9 @@
-"""The field log: rows/, decisions/, heartbeats/ and labels/ in one folder, of one shape wherever it came from."""
+"""The field log: rows, decisions, heartbeats, labels and devices in one folder, of one shape wherever it came from."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,16 @@ LABELS = pa.schema(
         ("by", pa.string()),
     ]
 )
-SCHEMAS = {"decisions": DECISIONS, "heartbeats": HEARTBEATS, "labels": LABELS}
+DEVICES = pa.schema(
+    [
+        ("device", pa.string()),
+        ("from", _MOMENT),
+        ("site", pa.string()),
+        ("vendor", pa.string()),
+        ("firmware", pa.string()),
+    ]
+)
+SCHEMAS = {"decisions": DECISIONS, "heartbeats": HEARTBEATS, "labels": LABELS, "devices": DEVICES}
 NONE_REJECTED = pd.DataFrame({"device": pd.Series([], dtype="str"), "time": pd.Series([], dtype="datetime64[us, UTC]")})
 """A device has no data contract: whatever passed its check enters the grid."""
 
@@ -60,12 +69,20 @@ NONE_REJECTED = pd.DataFrame({"device": pd.Series([], dtype="str"), "time": pd.S
 class FieldLog:
     """rows: device, time, received, channels. decisions: device, time (of the slot), received, action, score, low,
     high, reason, model, bundle. heartbeats: uptime and latency (s), queue, counters (JSON). labels: device, from, to,
-    label, received, by. Sorted by device and time; all times UTC."""
+    label, received, by. devices: device, from, site, vendor, firmware, a line a change; empty where nobody said.
+    Sorted by device and time; all times UTC."""
 
     rows: pd.DataFrame
     decisions: pd.DataFrame
     heartbeats: pd.DataFrame
     labels: pd.DataFrame
+    devices: pd.DataFrame = field(default_factory=lambda: DEVICES.empty_table().to_pandas())
+
+    def until(self, moment: pd.Timestamp) -> FieldLog:
+        """What had been received by a moment."""
+        known = {name: getattr(self, name) for name in ("rows", "decisions", "heartbeats", "labels")}
+        kept = {name: part[part["received"] <= moment].reset_index(drop=True) for name, part in known.items()}
+        return FieldLog(**kept, devices=self.devices[self.devices["from"] <= moment].reset_index(drop=True))
 
 
 def write_log(folder: Path, log: FieldLog, channels: tuple[str, ...], about: dict[str, Any]) -> None:

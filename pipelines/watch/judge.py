@@ -1,16 +1,19 @@
-"""A log against its reference: one test a statistic, one threshold for all, one verdict."""
+"""A log against its reference: for each cohort one test a statistic, one limit for all of them; one verdict."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.watch.null import Deviation, Rule, bounded, deviation, independent, judgements, threshold
-from pipelines.watch.scale import learn_scale
-from pipelines.watch.windows import DeviceWindows, Horizons, Statistic
+from pipelines.watch.cohorts import FLEET, Cohort, places
+from pipelines.watch.null import Deviation, Rule, bounded, deviation, independent, judgements, part_size
+from pipelines.watch.scale import Scale, learn_scale
+from pipelines.watch.threshold import Null, level
+from pipelines.watch.windows import DeviceWindows, Float, Horizons, Statistic
 
 DEVICES = 4  # held-back devices without which there is no null
 NEWEST = -1  # the calendar counts back from the log's newest row
@@ -18,23 +21,51 @@ NEWEST = -1  # the calendar counts back from the log's newest row
 
 @dataclass(frozen=True)
 class Test:
-    """One statistic's test. value, limit: null sd, k-th largest of the newest m windows; None = nothing to judge."""
+    """One statistic's test in a cohort. value, limit: null sd, k-th largest of the newest m windows.
+
+    value None: nothing to judge. rises: the direction. hits: calendar windows beyond the limit, the oldest first.
+    """
 
     name: str
+    cohort: str
     about: Literal["input", "prediction", "residual"]
     value: float | None
     limit: float
     passed: bool
+    rises: bool
+    hits: tuple[int, ...]
     sentence: str
+
+    @property
+    def channel(self) -> str | None:
+        """The channel that an input's statistic is of."""
+        return self.name.rpartition(".")[0] or None
+
+
+@dataclass(frozen=True)
+class CohortVerdict:
+    """tests: of every statistic. chance: that a healthy cohort shows as much. limit: of all its tests, in null sd."""
+
+    cohort: Cohort
+    tests: tuple[Test, ...]
+    chance: float
+    limit: float
+    devices: int
+    reference_devices: int
+
+    @property
+    def failed(self) -> tuple[Test, ...]:
+        """The tests that failed, the farthest first."""
+        return tuple(sorted((t for t in self.tests if not t.passed), key=lambda t: -(t.value or 0.0)))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """tests: of every statistic. nominal: the chance that a healthy log is called drifted."""
+    """nominal: the chance that one healthy cohort decision alarms, k of the newest m windows, over all statistics."""
 
-    tests: tuple[Test, ...]
-    limit: float
+    cohorts: tuple[CohortVerdict, ...]
     nominal: float
+    level: float
     k: int
     m: int
     devices: int
@@ -42,60 +73,163 @@ class Verdict:
     reference_windows: int
 
     @property
+    def tests(self) -> tuple[Test, ...]:
+        """Of all cohorts."""
+        return tuple(test for cohort in self.cohorts for test in cohort.tests)
+
+    @property
     def drift(self) -> bool:
         return any(not test.passed for test in self.tests)
 
     @property
+    def stated(self) -> str:
+        """The rate of false alarms, in words."""
+        return (
+            f"{self.nominal:.0%} of healthy cohort decisions would alarm, over all channels; "
+            f"{self.k} of the newest {self.m} windows; over {len(self.cohorts)} cohorts by Benjamini-Hochberg"
+        )
+
+    @property
     def sentence(self) -> str:
         """The verdict, to be read aloud."""
-        stated = f"{self.nominal:.0%} of healthy judgements would alarm; {self.k} of the newest {self.m} windows"
         judged = [t for t in self.tests if t.value is not None]
         if not self.drift:
-            worst = max(judged, key=lambda t: t.value or 0.0)
+            worst = max(judged, key=lambda t: (t.value or 0.0) / t.limit)
             return (
-                f"no drift in {len(judged)} statistics of {self.devices} devices; nearest: {worst.sentence} ({stated})"
+                f"no drift in {len(judged)} statistics of {self.devices} devices; nearest: {worst.cohort}: "
+                f"{worst.sentence} ({self.stated})"
             )
-        failed = sorted((t for t in judged if not t.passed), key=lambda t: -(t.value or 0.0))
+        failed = sorted((t for t in judged if not t.passed), key=lambda t: -(t.value or 0.0) / t.limit)
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        return f"drift: {'; '.join(t.sentence for t in failed[:3])}{more} ({stated})"
+        told = "; ".join(f"{t.cohort}: {t.sentence}" for t in failed[:3])
+        return f"drift: {told}{more} ({self.stated})"
 
 
-def judge(log: DeviceWindows, reference: DeviceWindows, rule: Rule, horizons: Horizons) -> Verdict:
-    """Judge the newest windows of a log. Raises DataError where either side is too small."""
-    healthy = int(reference.healthy.sum())
-    if len(reference.values) < DEVICES or healthy < rule.null_windows:
-        raise DataError(
-            f"the reference has {len(reference.values)} held-back devices with {healthy} healthy windows; a threshold "
-            f"needs {DEVICES} and {rule.null_windows}: a larger split.calibration or a shorter watch.window gives more"
-        )
-    reference, log = bounded(reference, log)
-    rule = _as_long_as(log, rule)
-    away = deviation(log, NEWEST, reference, learn_scale(reference), rule, horizons)
-    evidence = away.evidence(rule.k, np.array([s.rises_only for s in log.statistics]))
-    limit = threshold(judgements(log, reference, rule, horizons), independent(log, reference, rule.m), rule.nominal)
-    tests = tuple(_test(s, i, float(evidence[i]), limit, away, rule) for i, s in enumerate(log.statistics))
-    if all(test.value is None for test in tests):
+@dataclass
+class Reference:
+    """A reference made ready: bounds, scale, and the nulls of logs of each size that was asked for."""
+
+    windows: DeviceWindows
+    rule: Rule
+    horizons: Horizons
+    scale: Scale = field(init=False)
+    _nulls: dict[tuple[int, float, int, int], Null] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        healthy = self.healthy_windows
+        if len(self.windows.values) < DEVICES or healthy < self.rule.null_windows:
+            raise DataError(
+                f"the reference has {len(self.windows.values)} held-back devices with {healthy} healthy windows; a "
+                f"threshold needs {DEVICES} and {self.rule.null_windows}: a larger split.calibration or a shorter "
+                "watch.window gives more"
+            )
+        self._raw = self.windows
+        self.windows = bounded(self._raw, self._raw)[0]
+        self.scale = learn_scale(self.windows)
+
+    @property
+    def healthy_windows(self) -> int:
+        """Device windows known to be healthy."""
+        return int(self.windows.healthy.sum())
+
+    def cut(self, log: DeviceWindows) -> DeviceWindows:
+        """A log with outlying values of robust statistics cut at the reference's limits."""
+        return bounded(self._raw, log)[1]
+
+    def away(self, log: DeviceWindows, rule: Rule) -> Deviation:
+        """How far a log's newest windows lie from the reference."""
+        return deviation(log, NEWEST, self.windows, self.scale, rule, self.horizons)
+
+    def null(self, log: DeviceWindows, rule: Rule) -> Null:
+        """The null of logs of as many devices, and as many strangers among them (to a quarter)."""
+        size = part_size(log, self.windows)
+        strangers = float(np.mean([name not in self.windows.devices for name in log.devices]))
+        strangers = round(4 * strangers) / 4
+        key = (size, strangers, rule.k, rule.m)
+        if key not in self._nulls:
+            evidence = judgements(size, strangers, self.windows, rule, self.horizons)
+            self._nulls[key] = Null(evidence, independent(log, self.windows, rule.m))
+        return self._nulls[key]
+
+
+def judge(
+    log: DeviceWindows, reference: DeviceWindows, rule: Rule, horizons: Horizons, cohorts: Sequence[Cohort] = ()
+) -> Verdict:
+    """Judge the newest windows of a log, as one fleet by default. Raises DataError where either side is too small."""
+    return judge_against(log, Reference(reference, rule, horizons), cohorts)
+
+
+def judge_against(log: DeviceWindows, reference: Reference, cohorts: Sequence[Cohort] = ()) -> Verdict:
+    """The same against a reference that has been made ready."""
+    log, rule = reference.cut(log), reference.rule
+    groups = [(c, log.take(at)) for c in cohorts or (Cohort(FLEET, log.devices),) if len(at := _at(c, log))]
+    found = [_evidence(part, reference, rule) for _, part in groups]
+    if all(not np.isfinite(e.evidence).any() for e in found):
         raise DataError("the log has no full window of any device; gather more rows, or shorten watch.window")
-    return Verdict(tests, limit, rule.nominal, rule.k, rule.m, len(log.values), len(reference.values), healthy)
+    chances = [e.null.chance(float(np.max(e.evidence))) for e in found]
+    common = level(chances, rule.nominal)
+    told = zip(groups, found, chances, strict=True)
+    verdicts = tuple(_verdict(group, log.first, seen, chance, common, reference) for group, seen, chance in told)
+    many = len(reference.windows.values)
+    return Verdict(verdicts, rule.nominal, common, rule.k, rule.m, len(log.values), many, reference.healthy_windows)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What a cohort shows: evidence (S,), against which null."""
+
+    away: Deviation
+    evidence: Float
+    null: Null
+    rule: Rule
+
+
+def _at(cohort: Cohort, log: DeviceWindows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(places(cohort, log.devices), dtype=np.int64)
+
+
+def _evidence(log: DeviceWindows, reference: Reference, rule: Rule) -> _Evidence:
+    rule = _as_long_as(log, rule)
+    away = reference.away(log, rule)
+    evidence = away.evidence(rule.k, np.array([s.rises_only for s in log.statistics]))
+    return _Evidence(away, evidence, reference.null(log, rule), rule)
 
 
 def _as_long_as(log: DeviceWindows, rule: Rule) -> Rule:
     """k of m for a log that has fewer windows than m."""
     windows = int(np.isfinite(log.values).any(axis=2).sum(axis=1).max(initial=0))
     m = max(1, min(rule.m, windows))
-    return Rule(min(rule.k, m), m, rule.nominal, rule.null_windows, rule.seed)
+    return replace(rule, k=min(rule.k, m), m=m)
 
 
-def _test(statistic: Statistic, place: int, value: float, limit: float, away: Deviation, rule: Rule) -> Test:
+def _verdict(
+    group: tuple[Cohort, DeviceWindows],
+    first: int,
+    seen: _Evidence,
+    chance: float,
+    common: float,
+    reference: Reference,
+) -> CohortVerdict:
+    cohort, log = group
+    limit = seen.null.limit(common)
+    tests = tuple(_test(s, i, cohort.name, limit, seen) for i, s in enumerate(log.statistics))
+    known = sum(name in set(log.devices) for name in reference.windows.devices)
+    return CohortVerdict(cohort, tests, chance, limit, len(log.devices), known)
+
+
+def _test(statistic: Statistic, place: int, cohort: str, limit: float, seen: _Evidence) -> Test:
+    value, away = float(seen.evidence[place]), seen.away
     if not np.isfinite(value):
         why = "no outcome is known yet" if statistic.group == "outcome" else "too few windows"
-        return Test(statistic.name, statistic.about, None, limit, True, f"{statistic.name}: {why}")
+        return Test(statistic.name, cohort, statistic.about, None, limit, True, False, (), f"{statistic.name}: {why}")
     z = away.z[:, place]
     rank = int(np.nanargmin(np.abs(np.abs(z) - value)))
     now, before = away.mean[rank, place], away.centre[place]
-    word = "rose" if now > before else "fell"
+    rises = bool(now > before)
+    beyond = np.flatnonzero((z if rises else -z) > limit)
+    hits = tuple(sorted(round(float(away.column[r, place])) for r in beyond))
     sentence = (
-        f"{statistic.name} {word} from {before:.4g} to {now:.4g}, {value:.1f} null sd (limit {limit:.1f}, "
-        f"{int(away.devices[rank, place])} devices)"
+        f"{statistic.name} {'rose' if rises else 'fell'} from {before:.4g} to {now:.4g}, {value:.1f} null sd (limit "
+        f"{limit:.1f}, {int(away.devices[rank, place])} devices)"
     )
-    return Test(statistic.name, statistic.about, value, limit, value <= limit, sentence)
+    return Test(statistic.name, cohort, statistic.about, value, limit, value <= limit, rises, hits, sentence)

@@ -31,6 +31,10 @@ class Calendar:
         slots: NDArray[np.int64] = pd.DatetimeIndex(times).as_unit("us").asi8 // period
         return slots
 
+    def start(self, index: int) -> pd.Timestamp:
+        """When a window begins."""
+        return pd.Timestamp((self.newest + 1 + index * self.window) * self.period_s, unit="s", tz="UTC")
+
 
 def newest_slot(times: pd.Series[pd.Timestamp], period_s: float) -> int:
     """The slot of the newest row."""
@@ -60,8 +64,9 @@ def measure(
 ) -> DeviceWindows:
     """The statistics of every device window. first: calendar index to begin at, by default the oldest there is.
 
-    frame: sorted by device and time; device, time, channels and `<channel>.measured` as in the grid, score (NaN where
-    nobody answered), acts (bool), target (NaN = unknown), life (periods, inf = no failure known), healthy (bool).
+    frame: sorted by device and time; device, time, channels and `<channel>.measured` as in the grid, `<channel>.masked`
+    where one is (see `masked`), score (NaN where nobody answered), acts (bool), target (NaN = unknown), life (periods,
+    inf = no failure known), healthy (bool).
     """
     slot = calendar.slot(frame["time"])
     index = (slot - calendar.newest - 1) // calendar.window
@@ -111,7 +116,7 @@ class _Cells:
 
 def _inputs(frame: pd.DataFrame, channels: tuple[Channel, ...], cells: _Cells) -> dict[str, Float]:
     found: dict[str, Float] = {}
-    silent = np.zeros(len(frame))
+    silent, due = np.zeros(len(frame)), np.zeros(len(frame))
     for channel in channels:
         measured = frame[f"{channel.name}.measured"].to_numpy(dtype=np.bool_)
         values = frame[channel.name].to_numpy(dtype=np.float64)
@@ -120,9 +125,16 @@ def _inputs(frame: pd.DataFrame, channels: tuple[Channel, ...], cells: _Cells) -
         spread = np.sqrt(cells.mean(away**2, measured, 2.0))
         found[f"{channel.name}.level"] = level
         found[f"{channel.name}.spread"] = np.log(np.maximum(spread, FLOOR * (channel.max - channel.min)))
-        silent += ~measured
-    found["missing"] = cells.mean(silent / max(len(channels), 1), np.ones(len(frame), dtype=np.bool_))
+        awaited = ~_masked(frame, channel)
+        silent += ~measured & awaited
+        due += awaited
+    found["missing"] = cells.mean(silent / np.maximum(due, 1.0), due > 0)
     return found
+
+
+def _masked(frame: pd.DataFrame, channel: Channel) -> Bool:
+    name = f"{channel.name}.masked"
+    return frame[name].to_numpy(dtype=np.bool_) if name in frame else np.zeros(len(frame), dtype=np.bool_)
 
 
 def _answers(frame: pd.DataFrame, task: TaskSpec, cells: _Cells) -> dict[str, Float]:

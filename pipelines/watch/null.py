@@ -5,7 +5,7 @@ So a log's mean over devices is measured in units of what such means differ by i
 they happen to be of (less, where a device's own level is known), by chance from window to window, and by how far a
 fleet moves of itself between two moments. The threshold is then the high quantile of the whole judgement (largest
 over statistics of the k-th largest of m windows) over pseudo-logs: parts of the reference devices, seen at moments of
-the past as a log is seen, against what was known before.
+the past as a log is seen, against what was known before (`threshold`).
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Deviation:
     mean: Float  # (m, S)
     centre: Float  # (S,)
     devices: NDArray[np.int64]  # (m, S)
+    column: Float  # (m, S) mean calendar index of the windows
 
     def evidence(self, k: int, rises_only: Bool) -> Float:
         """(S,) the k-th largest deviation to one side, the larger side; -inf where there are too few windows."""
@@ -100,21 +101,20 @@ def deviation(
     chance = chance + strange**2 * scale.between / np.maximum(centre.devices, 1.0)
     chance = chance + scale.within / np.maximum(centre.windows, 1.0)
     sd = np.sqrt(scale.moved(np.abs(where - centre.at)) + chance)
-    return Deviation((mean - centre.mean) / sd, mean, centre.mean, devices)
+    return Deviation((mean - centre.mean) / sd, mean, centre.mean, devices, where)
 
 
-def judgements(log: DeviceWindows, reference: DeviceWindows, rule: Rule, horizons: Horizons) -> Float:
-    """(R,) evidence of pseudo-logs of healthy devices, a third of the reference at a time or as few as the log has.
+def judgements(size: int, strangers: float, reference: DeviceWindows, rule: Rule, horizons: Horizons) -> Float:
+    """(R,) evidence of pseudo-logs of `size` healthy devices.
 
-    Of a pseudo-log's devices as large a share is forgotten by its reference as the log has strangers to its own. The
+    Of a pseudo-log's devices the share `strangers` is forgotten by its reference, as a log has strangers. The
     scale is learnt without the pseudo-log's devices, so that the threshold also covers what learning it costs.
     """
     rng = np.random.default_rng(rule.seed)
     rises = np.array([s.rises_only for s in reference.statistics])
     many, last = reference.values.shape[0], reference.values.shape[1] - 1
-    strangers = float(np.mean([name not in reference.devices for name in log.devices]))
     found = []
-    for inside in _parts(many, part_size(log, reference), rng):
+    for inside in _parts(many, size, rng):
         everyone = np.arange(many, dtype=np.int64)
         scale = learn_scale(reference.take(np.setdiff1d(everyone, inside)))
         forgotten = rng.permutation(inside)[: round(strangers * len(inside))]
@@ -129,7 +129,7 @@ def judgements(log: DeviceWindows, reference: DeviceWindows, rule: Rule, horizon
 
 
 def part_size(log: DeviceWindows, reference: DeviceWindows) -> int:
-    """Devices of a pseudo-log."""
+    """Devices of a pseudo-log: a third of the reference, or as few as the log has."""
     return max(1, min(len(log.values), len(reference.values) // 3))
 
 
@@ -137,20 +137,6 @@ def independent(log: DeviceWindows, reference: DeviceWindows, m: int) -> int:
     """How many pseudo-logs the reference holds that share neither a device nor a time; at least three."""
     many, length = reference.values.shape[:2]
     return int(max(3, (many // part_size(log, reference)) * max(1, length // m)))
-
-
-def threshold(evidence: Float, blocks: int, nominal: float) -> float:
-    """The evidence that a healthy judgement exceeds with probability `nominal`.
-
-    evidence: of pseudo-logs. They overlap, so they count as `blocks` independent ones: the quantile is that of one
-    more draw, by Student's t on the logarithm, and never below the empirical one.
-    """
-    from scipy import stats
-
-    logs = np.log(evidence)
-    away = stats.t.ppf(1.0 - nominal, blocks - 1) * np.sqrt(1.0 + 1.0 / blocks)
-    smooth = float(np.exp(logs.mean() + away * logs.std(ddof=1)))
-    return max(smooth, float(np.quantile(evidence, 1.0 - nominal)))
 
 
 def _parts(many: int, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from fleetloop_edge.errors import BundleRejected
 from pipelines.errors import DataError
 from pipelines.files import read_table
 from pipelines.ingest import read_rows_from
-from pipelines.watch.field_log import LABELS, FieldLog, write_log
+from pipelines.watch.field_log import DEVICES, LABELS, FieldLog, write_log
 
 MAKES_ROWS = "fleetloop stage ingest DATASET"
 
@@ -60,7 +60,8 @@ def score(bundle: Path, rows: Path, log: Path, by: Literal["row", "batch"] = "ro
     decided = by_row(loaded, history) if by == "row" else by_batch(loaded, history)
     decisions = as_table(decided, loaded.id)
     labels = _read_labels(rows, history["received"].max())
-    found = FieldLog(history, decisions, heartbeats(history, decisions, manifest.fallback), labels)
+    beats, table = heartbeats(history, decisions, manifest.fallback), _read_devices(rows)
+    found = FieldLog(history, decisions, beats, labels, table)
     channels = tuple(name for name in history.columns if name not in ("device", "time", "received"))
     write_log(log, found, channels, {"format": 1, "use_case": manifest.use_case, "bundle": loaded.id})
     asked = ~decisions["action"].isin([NONE, ABSTAIN])
@@ -118,6 +119,15 @@ def _read_rows(path: Path, channels: tuple[str, ...]) -> pd.DataFrame:
     if rows.empty:
         raise DataError(f"{path} holds no rows; make them with `{MAKES_ROWS}`")
     return rows.sort_values(["device", "time", "received"], kind="stable", ignore_index=True)
+
+
+def _read_devices(rows: Path) -> pd.DataFrame:
+    """Who the devices are, where it stands beside the rows."""
+    if (rows / "devices.parquet").is_file():
+        found: pd.DataFrame = read_table(rows / "devices.parquet", MAKES_ROWS)[DEVICES.names]
+        return found
+    empty: pd.DataFrame = DEVICES.empty_table().to_pandas()
+    return empty
 
 
 def _read_labels(rows: Path, until: Any) -> pd.DataFrame:

@@ -7,8 +7,9 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.watch.judge import judge
-from pipelines.watch.null import Rule, threshold
+from pipelines.watch.null import Rule
 from pipelines.watch.scale import learn_scale
+from pipelines.watch.threshold import Null, level
 from pipelines.watch.windows import Horizons
 from tests.builders.fleets import STATISTICS, ar_windows
 
@@ -52,8 +53,8 @@ def test_a_verdict_says_which_channel_how_far_and_the_rate_of_false_alarms():
     found = verdict(0, shift=6.0)
     assert found.drift
     assert [t.name for t in found.tests if not t.passed][:1] == ["c0.level"]
-    assert found.sentence.startswith("drift: c0.level rose from ")
-    assert "5% of healthy judgements would alarm; 2 of the newest 3 windows" in found.sentence
+    assert found.sentence.startswith("drift: fleet: c0.level rose from ")
+    assert "5% of healthy cohort decisions would alarm, over all channels; 2 of the newest 3 windows" in found.sentence
 
 
 def test_a_log_is_judged_the_same_twice():
@@ -91,7 +92,21 @@ def test_a_fleet_that_moves_of_itself_is_known_to_move():
 
 def test_the_threshold_rises_where_there_are_few_independent_pseudo_logs():
     evidence = np.exp(np.random.default_rng(0).normal(size=200))
-    assert threshold(evidence, 3, 0.05) > threshold(evidence, 30, 0.05) >= np.quantile(evidence, 0.95)
+    assert Null(evidence, 3).limit(0.05) > Null(evidence, 30).limit(0.05) >= np.quantile(evidence, 0.95)
+
+
+@pytest.mark.parametrize("chance", [0.2, 0.05, 0.01, 0.001])
+def test_the_chance_of_a_limit_is_the_one_it_was_asked_for(chance):
+    null = Null(np.exp(np.random.default_rng(0).normal(size=200)), 12)
+    assert null.chance(null.limit(chance) * 1.000001) <= chance
+    assert null.chance(null.limit(chance) * 0.9) > chance
+
+
+def test_of_many_cohorts_one_alarm_needs_more_evidence_and_many_alarms_less():
+    assert level([0.5], 0.05) == 0.05
+    assert level([0.9] * 10, 0.05) == pytest.approx(0.005)
+    assert level([0.001] * 10, 0.05) == pytest.approx(0.05)
+    assert level([0.001, 0.008, *[0.9] * 8], 0.05) == pytest.approx(0.01)
 
 
 def test_too_small_a_reference_is_an_error_that_says_what_gives_more():
