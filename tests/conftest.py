@@ -87,6 +87,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             [str(weed), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
              f"-s3.config={folder / 's3.json'}", "-volume.max=300", "-master.volumeSizeLimitMB=64",
+             "-s3.port.iceberg=0", "-s3.port.lance=0",  # their fixed ports would forbid a second server
              *(f"-{name}={port}" for name, port in ports.items()),
              *(f"-{name.replace('port', 'port.grpc')}={_free_port()}" for name in ports)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -101,7 +102,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _make_bucket("fleetloop", server, folder / "server.log")
             yield address
     finally:
-        server.terminate()
+        server.kill()  # it takes 25 s to say goodbye to the rest of its cluster, and nothing of it is kept
         server.wait(timeout=30)
 
 

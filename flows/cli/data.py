@@ -81,3 +81,19 @@ def simulate(
     summary = run_fleet(spec, Place(root).raw(dataset), days=days, drift=drift)
     track(root, dataset)
     typer.echo(str(summary))
+
+
+@app.command()
+def pull() -> None:
+    """Bring raw files, results and the run-cache from the team's DVC remote."""
+    from flows.remote import pull as bring
+
+    typer.echo(bring(find_root()))
+
+
+@app.command()
+def push() -> None:
+    """Give raw files, results and the run-cache to the team's DVC remote; what is there already is not sent."""
+    from flows.remote import push as send
+
+    typer.echo(send(find_root()))
