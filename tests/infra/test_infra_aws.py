@@ -22,7 +22,8 @@ def account():
 
 
 def test_cloudformation_s_own_schemas_accept_it():
-    done = subprocess.run(["cfn-lint", "--non-zero-exit-code", "informational", TEMPLATE], capture_output=True, text=True)
+    command = ["cfn-lint", "--non-zero-exit-code", "informational", TEMPLATE]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -96,7 +97,14 @@ def test_no_role_deletes_or_rules(account, role, action):
 
 
 @pytest.mark.parametrize("channel", [{"aws:SecureTransport": "false"}, {"s3:TlsVersion": "1.1"}])
-@pytest.mark.parametrize(("role", "bucket", "key"), [("WorkerRole", "DataBucket", "dvc/x"), ("WorkerRole", "ReleaseBucket", "objects/x"), ("DeviceRole", "ReleaseBucket", "devices/pump-17/x")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("role", "bucket", "key"),
+    [
+        ("WorkerRole", "DataBucket", "dvc/x"),
+        ("WorkerRole", "ReleaseBucket", "objects/x"),
+        ("DeviceRole", "ReleaseBucket", "devices/pump-17/x"),
+    ],
+)
 def test_without_modern_tls_nobody_gets_anything(account, role, bucket, key, channel):
     assert account.may(role, "s3:GetObject", account.arn(bucket, key), **PUMP)
     assert not account.may(role, "s3:GetObject", account.arn(bucket, key), **PUMP, **channel)
