@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -39,8 +40,8 @@ class Figure:
         return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
 
 
-def record(name: str, figures: Sequence[Figure]) -> None:
-    """Print the figures and write benchmarks/results/<name>.json."""
+def record(name: str, figures: Sequence[Figure], *, partial: bool = False) -> None:
+    """Print the figures and write benchmarks/results/<name>.json; partial: the file's other figures stay in it."""
     table = Table(title=name, box=None, header_style="bold")
     for column in ("figure", "value", "unit", "goal", "stretch", "reached"):
         table.add_column(column, justify="right" if column in ("value", "goal", "stretch") else "left")
@@ -49,8 +50,16 @@ def record(name: str, figures: Sequence[Figure]) -> None:
         reached = {None: "", True: "yes", False: "no"}[figure.reached]
         table.add_row(figure.name, f"{figure.value:.4g}", figure.unit, *limits, reached)
     Console().print(table)
+    if partial:
+        figures = [*_others(name, figures), *figures]
     write_json(FOLDER / f"{name}.json", {"machine": _machine(), "versions": _versions(),
                                          "figures": [asdict(figure) for figure in figures]})  # fmt: skip
+
+
+def _others(name: str, figures: Sequence[Figure]) -> list[Figure]:
+    path, measured = FOLDER / f"{name}.json", {figure.name for figure in figures}
+    stored = json.loads(path.read_text())["figures"] if path.exists() else []
+    return [Figure(**entry) for entry in stored if entry["name"] not in measured]
 
 
 def _machine() -> dict[str, Any]:
