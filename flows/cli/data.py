@@ -62,23 +62,36 @@ def add(
 def simulate(
     dataset: Dataset,
     days: Annotated[int | None, typer.Option(min=1, help="Days to simulate [default: as in params.yaml].")] = None,
-    drift: Annotated[str | None, typer.Option(help="A drift to order for these days, e.g. wear.")] = None,
+    drift: Annotated[
+        str | None,
+        typer.Option(help="A change of the world from the first of these days on: wear, regime, load, season."),
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND [KEY=VALUE ...]",
+            help='Any change, once or more: "stuck channel=flow devices=2 day=5", "firmware_unit vendor=cima day=20". '
+            "Kinds: wear, regime, load, season; stuck, offset, unit_swap, dropout; firmware_unit, firmware_field. "
+            "Keys: day, days, channel, devices, size, vendor, version, site.",
+        ),
+    ] = None,
 ) -> None:
     """Let DATASET's seeded fleet run and write raw payloads as its vendors would; again: it goes on where it ended.
 
-    What really happened (wear, faults) is kept apart in data/truth/DATASET, for scoring only.
+    What really happened (wear, faults, what was ordered) is kept apart in data/truth/DATASET, for scoring only.
     """
     from flows.raw import track
     from pipelines.errors import ParamsError
     from pipelines.files import Place
-    from pipelines.params import load_params
+    from pipelines.params import load_params, parse_order
     from pipelines.simulate import simulate as run_fleet
 
     root = find_root()
     spec = load_params(root).dataset(dataset).simulate
     if spec is None:
         raise ParamsError(f"datasets.{dataset} has no block `simulate`; bring files by `fleetloop data add {dataset}`")
-    summary = run_fleet(spec, Place(root).raw(dataset), days=days, drift=drift)
+    orders = [parse_order(text) for text in ([drift] if drift else []) + (order or [])]
+    summary = run_fleet(spec, Place(root).raw(dataset), days=days, orders=orders)
     track(root, dataset)
     typer.echo(str(summary))
 

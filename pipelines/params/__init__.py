@@ -12,6 +12,7 @@ from pipelines.params.dataset import (
     TableFormat,
 )
 from pipelines.params.load import Active, Params, load_params
+from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
 from pipelines.params.use_case import (
     DecisionParams,
     EvaluateSpec,
@@ -26,6 +27,9 @@ from pipelines.params.use_case import (
 )
 
 __all__ = [
+    "FIRMWARE_KINDS",
+    "SENSOR_KINDS",
+    "WORLD_KINDS",
     "Active",
     "ChannelField",
     "ChannelSpec",
@@ -37,6 +41,7 @@ __all__ = [
     "ExportSpec",
     "GateSpec",
     "LightGBMSpec",
+    "Order",
     "Params",
     "RecurrentSpec",
     "SimulateSpec",
@@ -48,4 +53,5 @@ __all__ = [
     "UseCaseSpec",
     "WatchSpec",
     "load_params",
+    "parse_order",
 ]

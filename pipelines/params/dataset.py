@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from fleetloop_edge.mapping import TimeMap
 from pipelines.frozen import Frozen
+from pipelines.params.order import Order
 
 
 class ChannelSpec(Frozen):
@@ -113,6 +114,7 @@ class SimulateSpec(Frozen):
     start: str = "2026-01-01T00:00:00Z"
     days: int = Field(75, ge=1)
     life_days: float = Field(28.0, gt=0)  # mean days to failure of a fresh machine under full load
+    orders: tuple[Order, ...] = ()  # given to the fleet's first run
 
 
 class DatasetSpec(Frozen):

@@ -8,6 +8,7 @@ the same channels far more than early wear does.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -84,18 +85,20 @@ def build(count: int, life_h: float, rng: Generator) -> Pumps:
     return pumps
 
 
-def run(pumps: Pumps, start: float, hours: int, life_h: float, before: Physics, after: Physics, rng: Generator) -> Run:
-    """Let the fleet run; `pumps` is moved on. The physics passes from `before` to `after` during the first day."""
+def run(
+    pumps: Pumps, start: float, hours: int, life_h: float, physics_at: Callable[[float], Physics], rng: Generator
+) -> Run:
+    """Let the fleet run; `pumps` is moved on. physics_at: the physics in the hour that begins then."""
     shape = (hours, pumps.count)
     signals = np.full((*shape, len(CHANNELS)), np.nan)
     bearing, impeller, loads = np.empty(shape), np.empty(shape), np.empty(shape)
     events: list[tuple[int, float, str]] = []
     for hour in range(hours):
         now = start + hour * HOUR
-        physics = before.towards(after, (hour + 1) / 24.0)
+        physics = physics_at(now)
         events += _repair(pumps, now, life_h, rng)
         running = pumps.down <= 0
-        load = _load(pumps, now, rng)
+        load = _load(pumps, now, physics, rng)
         _wear(pumps, load * running, physics, rng)
         bearing[hour], impeller[hour], loads[hour] = pumps.bearing, pumps.impeller, load * running
         signals[hour] = np.where(running[:, None], _signals(pumps, load, now, physics, rng), np.nan)
@@ -103,12 +106,13 @@ def run(pumps: Pumps, start: float, hours: int, life_h: float, before: Physics, 
     return Run(signals, bearing, impeller, loads, events)
 
 
-def _load(pumps: Pumps, now: float, rng: Generator) -> Float:
+def _load(pumps: Pumps, now: float, physics: Physics, rng: Generator) -> Float:
     moment = datetime.fromtimestamp(now, UTC)
     daily = np.sin(2 * np.pi * (moment.hour - 8) / 24.0)
     resting = pumps.weekend if moment.weekday() >= 5 else 0.0
     pumps.wander = 0.97 * pumps.wander + rng.normal(0.0, 0.02, pumps.count)
-    load: Float = np.clip(pumps.load * (1 + pumps.swing * daily) * (1 - resting) + pumps.wander, 0.25, 1.05)
+    asked = physics.load * pumps.load * (1 + pumps.swing * daily) * (1 - resting)
+    load: Float = np.clip(asked + pumps.wander, 0.25, 1.05)
     return load
 
 
@@ -127,9 +131,9 @@ def _signals(pumps: Pumps, load: Float, now: float, physics: Physics, rng: Gener
     noise = rng.normal(0.0, 1.0, (len(CHANNELS), pumps.count))
     heat = pumps.heat * load**1.5 * (1 + physics.bearing_heat * rough) + 3.0 * leak
     pumps.warm = pumps.warm + (heat - pumps.warm) / 4.0
-    pressure = pumps.pressure * (0.35 + 0.65 * load**2) * (1 - 0.16 * leak) + 0.06 * noise[0]
-    flow = pumps.flow * load * (1 - 0.20 * leak) + 0.35 * (1 + 3.0 * leak) * noise[1]
-    temperature = _ambient(pumps, now, rng) + pumps.warm + 0.5 * noise[2]
+    pressure = physics.pressure * pumps.pressure * (0.35 + 0.65 * load**2) * (1 - 0.16 * leak) + 0.06 * noise[0]
+    flow = physics.flow * pumps.flow * load * (1 - 0.20 * leak) + 0.35 * (1 + 3.0 * leak) * noise[1]
+    temperature = _ambient(pumps, now, rng) + physics.ambient + pumps.warm + 0.5 * noise[2]
     shaking = np.maximum(1 + physics.bearing_vibration * rough + 0.5 * leak, 0.2)
     vibration = pumps.vibration * physics.vibration * (0.5 + 0.7 * load) * shaking * np.exp(0.06 * noise[3])
     drag = 1 + physics.bearing_current * rough + 0.10 * leak

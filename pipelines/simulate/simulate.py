@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipelines.errors import ParamsError
-from pipelines.files import write_bytes, write_table
-from pipelines.params import SimulateSpec
+from pipelines.files import write_bytes, write_json, write_table
+from pipelines.params import Order, SimulateSpec
 from pipelines.simulate import state
-from pipelines.simulate.drift import check_drift, physics_of
+from pipelines.simulate.fleet import device_names, site_of, usual_firmware, vendor_of
 from pipelines.simulate.machine import HOUR, Run, run
 from pipelines.simulate.network import Messages, send
+from pipelines.simulate.orders import Standing, firmware_by_order, physics_at, spoil_by_order, stand, truth_of
 from pipelines.simulate.sensors import Fault, spoil
-from pipelines.simulate.vendors import SITES, VENDORS, Message
+from pipelines.simulate.vendors import VENDORS, Message
 
 DAYS_A_FILE = 7
 DAY = 24 * HOUR
@@ -36,49 +38,49 @@ class SimulationSummary:
     records: int
     files: int
     failures: int
-    drift: str | None
+    orders: tuple[str, ...]
 
     def __str__(self) -> str:
-        drift = f", drift {self.drift!r}" if self.drift else ""
+        ordered = f", ordered: {', '.join(self.orders)}" if self.orders else ""
         return (
             f"{self.devices} pumps from {self.start} to {self.end}: {self.records:,} records in {self.files} files, "
-            f"{self.failures} failures{drift}"
+            f"{self.failures} failures{ordered}"
         )
 
 
-def simulate(spec: SimulateSpec, raw: Path, days: int | None = None, drift: str | None = None) -> SimulationSummary:
+def simulate(spec: SimulateSpec, raw: Path, days: int | None = None, orders: Sequence[Order] = ()) -> SimulationSummary:
     """Let the fleet run `days` (default: spec.days) on from where it ended, and write its raw files below `raw`.
 
-    raw: data/raw/<dataset>; truth and state go to data/truth/<dataset>. A drift holds from its first day on. The
-    same spec and the same orders give the same bytes. Raises ParamsError or DataError.
+    raw: data/raw/<dataset>; truth and state go to data/truth/<dataset>. orders: changes on days of this run; they hold
+    on in later ones (those of the spec are given to the first). The same spec and the same orders give the same bytes.
+    Raises ParamsError or DataError.
     """
     if spec.fleet != "pumps":
         raise ParamsError(f"simulate.fleet: no fleet {spec.fleet!r}; expected pumps")
-    check_drift(drift)
     truth = raw.parent.parent / "truth" / raw.name
     fleet = state.load(spec, raw, truth)
     state.save(fleet, truth)  # before any raw file: a run that is killed is known to have begun
     start, hours = fleet.end, 24 * (spec.days if days is None else days)
     rng = np.random.default_rng([spec.seed, len(fleet.runs) + 1])
-    before = physics_of(fleet.drifts)
-    fleet.drifts += [drift] if drift is not None else []
-    happened = run(fleet.pumps, start, hours, spec.life_days * 24, before, physics_of(fleet.drifts), rng)
+    given = (*(() if fleet.runs else spec.orders), *orders)
+    drawn = np.random.default_rng([spec.seed, len(fleet.runs) + 1, 1])  # of its own: orders change nothing else
+    fleet.orders += [stand(order, start, spec, drawn) for order in given]
+    physics = partial(physics_at, fleet.orders, devices=spec.devices)
+    happened = run(fleet.pumps, start, hours, spec.life_days * 24, physics, rng)
     measured, faults = spoil(happened.signals, rng)
+    measured = spoil_by_order(measured, fleet.orders, start)
     messages, dirt = send(measured, fleet.pumps, start, rng)
-    files = _payloads(messages, spec, start, hours) | _log(happened, spec, start, hours, rng)
+    files = _payloads(messages, spec, fleet.orders, start, hours) | _log(happened, spec, start, hours, rng)
     _replace_files(raw, files, _day(start))
     _write_truth(truth, happened, faults, spec, start)
+    write_json(truth / "orders.json", truth_of(fleet.orders, device_names(spec.devices)))
+    kinds = [order.kind for order in given]
     failures = sum(kind == "failure" for *_, kind in happened.events)
     fleet.end = start + hours * HOUR
-    fleet.runs.append({"from": _day(start), "to": _day(fleet.end), "drift": drift, "records": len(messages), **dirt})
+    fleet.runs.append({"from": _day(start), "to": _day(fleet.end), "orders": kinds, "records": len(messages), **dirt})
     state.save(fleet, truth)
-    return SimulationSummary(_day(start), _day(fleet.end), spec.devices, len(messages), len(files), failures, drift)
-
-
-def device_names(count: int) -> list[str]:
-    """pump-01, pump-02, ..."""
-    width = max(2, len(str(count)))
-    return [f"pump-{number:0{width}d}" for number in range(1, count + 1)]
+    span = (_day(start), _day(fleet.end))
+    return SimulationSummary(*span, spec.devices, len(messages), len(files), failures, tuple(kinds))
 
 
 def _day(seconds: float) -> str:
@@ -89,37 +91,34 @@ def _file_starts(start: float, hours: int) -> list[float]:
     return [start + day * DAY for day in range(0, max(hours // 24, 1), DAYS_A_FILE)]
 
 
-def _payloads(messages: Messages, spec: SimulateSpec, start: float, hours: int) -> dict[str, bytes]:
+def _payloads(
+    messages: Messages, spec: SimulateSpec, orders: Sequence[Standing], start: float, hours: int
+) -> dict[str, bytes]:
     """Each vendor's files, a week each, lines in the order in which they arrived."""
     starts = _file_starts(start, hours)
     week = np.clip(np.searchsorted(starts, messages.received, side="right") - 1, 0, len(starts) - 1).tolist()
-    lines: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for place, message, survived in zip(week, _messages(messages, spec), messages.garbled.tolist(), strict=True):
-        kind = int(message.device.rpartition("-")[2]) % len(VENDORS)
-        line = VENDORS[kind].write(message)
-        lines[kind, place].append(line if survived >= 1 else line[: int(len(line) * survived)])
+    lines: dict[tuple[str, int], list[str]] = defaultdict(list)
+    where = (week, messages.device.tolist(), messages.garbled.tolist())
+    told = zip(*where, _messages(messages, spec, orders), strict=True)
+    for place, device, survived, message in told:
+        vendor = vendor_of(device)
+        line = vendor.write(message)
+        lines[vendor.name, place].append(line if survived >= 1 else line[: int(len(line) * survived)])
     found = {}
-    for (kind, place), texts in lines.items():
-        vendor = VENDORS[kind]
+    for (name, place), texts in lines.items():
+        vendor = next(v for v in VENDORS if v.name == name)
         whole = [vendor.header, *texts] if vendor.header else texts
         found[f"{vendor.name}/{_day(starts[place])}.{vendor.ending}"] = ("\n".join(whole) + "\n").encode()
     return found
 
 
-def _messages(messages: Messages, spec: SimulateSpec) -> Iterator[Message]:
+def _messages(messages: Messages, spec: SimulateSpec, orders: Sequence[Standing]) -> Iterator[Message]:
     names = device_names(spec.devices)
     m = messages
     columns = (m.device.tolist(), m.time.tolist(), np.round(m.received, 3).tolist(), m.values.tolist())
     for device, time, received, values in zip(*columns, strict=True):
-        site, firmware = SITES[device % 7 % len(SITES)], _firmware(spec, device, time)
-        yield Message(names[device], site, firmware, time, received, tuple(values))
-
-
-def _firmware(spec: SimulateSpec, device: int, time: float) -> str:
-    """Some pumps are updated on the way; a device's day does not depend on how far the simulation went."""
-    begin = datetime.fromisoformat(spec.start).timestamp()
-    updated = device % 3 == 1 and time >= begin + (10 + device % 40) * DAY
-    return "2.1" if updated else "2.0"
+        firmware = firmware_by_order(orders, device, time) or usual_firmware(spec, device, time)
+        yield Message(names[device], site_of(device), firmware, time, received, tuple(values))
 
 
 def _log(happened: Run, spec: SimulateSpec, start: float, hours: int, rng: np.random.Generator) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from pipelines.errors import DataError
 from pipelines.files import write_json
 from pipelines.params import SimulateSpec
 from pipelines.simulate.machine import Pumps, build
+from pipelines.simulate.orders import Standing
 
 NAME = "state.json"
 
@@ -26,7 +27,7 @@ class Fleet:
     spec: SimulateSpec
     end: float  # epoch seconds: everything before it has been simulated
     pumps: Pumps
-    drifts: list[str] = field(default_factory=list)
+    orders: list[Standing] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -57,7 +58,8 @@ def load(spec: SimulateSpec, raw: Path, truth: Path) -> Fleet:
 def save(fleet: Fleet, truth: Path) -> None:
     """Write the state; floats survive to the last bit."""
     pumps = {f.name: getattr(fleet.pumps, f.name).tolist() for f in dataclasses.fields(Pumps)}
-    told = {"spec": fleet.spec.model_dump(), "end": fleet.end, "drifts": fleet.drifts, "runs": fleet.runs}
+    told: dict[str, Any] = {"spec": fleet.spec.model_dump(mode="json"), "end": fleet.end, "runs": fleet.runs}
+    told["orders"] = [order.to_dict() for order in fleet.orders]
     write_json(truth / NAME, told | {"pumps": pumps})
 
 
@@ -72,4 +74,5 @@ def _new(spec: SimulateSpec) -> Fleet:
 
 def _restore(spec: SimulateSpec, saved: dict[str, Any]) -> Fleet:
     pumps = Pumps(**{name: np.asarray(values, dtype=np.float64) for name, values in saved["pumps"].items()})
-    return Fleet(spec, float(saved["end"]), pumps, list(saved["drifts"]), list(saved["runs"]))
+    orders = [Standing.from_dict(order) for order in saved["orders"]]
+    return Fleet(spec, float(saved["end"]), pumps, orders, list(saved["runs"]))

@@ -80,4 +80,4 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor("borealis", "jsonl", _borealis),
     Vendor("cima", "csv", _cima, _CIMA_HEADER),
 )
-"""A pump's vendor is its number modulo three. The mappings of the dataset `pumps` in params.yaml read these."""
+"""The mappings of the dataset `pumps` in params.yaml read these."""

@@ -14,7 +14,7 @@ import pytest
 from pipelines.errors import DataError, ParamsError
 from pipelines.files import Place
 from pipelines.ingest import ingest, read_devices, read_events, read_quarantine, read_rows
-from pipelines.params import DatasetSpec, SimulateSpec, load_params
+from pipelines.params import DatasetSpec, Order, SimulateSpec, load_params
 from pipelines.simulate import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +24,11 @@ def fleet(**changes: Any) -> SimulateSpec:
     return SimulateSpec(**{"devices": 6, "days": 15, "life_days": 12, **changes})
 
 
-def run(root: Path, *days: int, drift: str | None = None, **changes: Any) -> Path:
-    """Simulate each number of days in turn, the drift in the last; the raw folder."""
+def run(root: Path, *days: int, orders: tuple[Order, ...] = (), **changes: Any) -> Path:
+    """Simulate each number of days in turn, the orders in the last; the raw folder."""
     raw = root / "data" / "raw" / "pumps"
     for place, count in enumerate(days):
-        simulate(fleet(**changes), raw, count, drift if place == len(days) - 1 else None)
+        simulate(fleet(**changes), raw, count, orders if place == len(days) - 1 else ())
     return raw
 
 
@@ -123,7 +123,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_replace(tmp_path
 
 
 def test_the_drift_moves_healthy_machines_and_hides_the_bearing(tmp_path: Path) -> None:
-    place = Place(run(tmp_path, 14, 20, drift="wear", devices=9).parents[2])
+    place = Place(run(tmp_path, 14, 20, orders=(Order(kind="wear"),), devices=9).parents[2])
     _, _ = ingested(tmp_path)
     rows = read_rows(place, "pumps", ["vibration"])
     truth = pd.concat([pd.read_parquet(p) for p in sorted((tmp_path / "data/truth/pumps").glob("machines-*"))])
@@ -163,9 +163,7 @@ def test_deleting_the_raw_files_starts_anew(tmp_path: Path) -> None:
     assert files(run(tmp_path, 2)) == before
 
 
-def test_an_unknown_drift_or_fleet_names_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match="no drift 'rust'; expected one of wear"):
-        run(tmp_path, 1, drift="rust")
+def test_an_unknown_fleet_names_those_that_are_known(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="no fleet 'cars'; expected pumps"):
         run(tmp_path, 1, fleet="cars")
 
