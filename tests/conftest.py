@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,9 @@ def _own_commands() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         patch.delenv("FLEETLOOP_STORE", raising=False)
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # a shell's background job, and its children, ignore it
         yield
 
 
@@ -88,6 +92,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [str(weed), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
              f"-s3.config={folder / 's3.json'}", "-volume.max=300", "-master.volumeSizeLimitMB=64",
              "-s3.port.iceberg=0", "-s3.port.lance=0",  # their fixed ports would forbid a second server
+             "-master.telemetry=false",
              *(f"-{name}={port}" for name, port in ports.items()),
              *(f"-{name.replace('port', 'port.grpc')}={_free_port()}" for name in ports)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,

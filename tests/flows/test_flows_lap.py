@@ -1,6 +1,7 @@
 """The flow over stub stages, as `fleetloop run` runs it: states, failures, artifacts, two at once, interruption."""
 
 import json
+import os
 import signal
 import subprocess
 import urllib.request
@@ -89,7 +90,8 @@ def test_two_laps_at_once_in_one_checkout_both_finish(prefect_server, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_lap_ends_its_stages_and_the_next_one_goes_on(prefect_server, tmp_path, number):
-    folder = stub_checkout(tmp_path / "c", left="test -e mended || sleep 876543; touch left-{item}")
+    sleep = f"sleep {8765432100 + os.getpid()}"
+    folder = stub_checkout(tmp_path / "c", left=f"test -e mended || {sleep}; touch left-{{item}}")
     lap = start_lap(folder, "a")
     for line in lap.stdout:
         if "left@a" in line and "running" in line:
@@ -97,7 +99,7 @@ def test_an_interrupted_lap_ends_its_stages_and_the_next_one_goes_on(prefect_ser
             break
     lap.communicate(timeout=60)
     assert lap.returncode != 0
-    assert subprocess.run(["pgrep", "-f", "sleep 876543"], capture_output=True).stdout == b""
+    assert subprocess.run(["pgrep", "-f", sleep], capture_output=True).stdout == b""
     (folder / "mended").touch()
     assert run_lap(folder, "a") == {}
 
