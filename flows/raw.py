@@ -71,7 +71,8 @@ def track(root: Path, dataset: str) -> None:
 
 def _named(folder: Path, sources: dict[str, SourceSpec]) -> list[Path]:
     """Files of `folder` that a source names, sorted, each once."""
-    return sorted({path for source in sources.values() for path in folder.glob(source.files) if path.is_file()})
+    globs = {glob for source in sources.values() for glob in source.all_globs()}
+    return sorted({path for glob in globs for path in folder.glob(glob) if path.is_file()})
 
 
 def _check_complete(dataset: str, sources: dict[str, SourceSpec], folder: Path, raw: Path) -> None:

@@ -41,12 +41,19 @@ def not_a_number(raw: str) -> tuple[str, str]:
     return "not_a_number", f"{raw!r} is not a number"
 
 
+def bad_quality(verdict: str) -> tuple[str, str]:
+    """Rule and reason for a value that the vendor itself does not vouch for."""
+    return "bad_quality", f"the vendor's own verdict on it is {verdict!r}"
+
+
 def out_of_range(value: float, channel: Channel) -> tuple[str, str]:
     """Rule and reason for a value that is no measurement."""
     return "out_of_range", f"{value:.6g} is outside {channel.min:g}..{channel.max:g} {channel.unit}".rstrip()
 
 
 def _broken(reading: Reading, value: float, unit: str, channel: Channel) -> tuple[str, str] | None:
+    if reading.verdict is not None:
+        return bad_quality(reading.verdict)
     if reading.raw is not None:
         return not_a_number(reading.raw)
     if value != value:  # NaN: not measured

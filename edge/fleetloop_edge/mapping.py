@@ -46,9 +46,9 @@ class FieldMap:
     offset: float = 0.0
     unit: str = ""  # as the vendor writes it; a payload that names another unit is not believed
     missing: tuple[str, ...] = ()  # codes of this channel, beside those of the source
-    codes: dict[str, float] = dataclasses.field(default_factory=dict)  # words that stand for numbers
+    codes: dict[str, float] = dataclasses.field(default_factory=dict)  # cell.key_of(word) -> the number it stands for
     quality: str = ""  # field with the vendor's own verdict on the value
-    good: tuple[str, ...] = ()  # what it says of a value that may be believed
+    good: tuple[str, ...] = ()  # cell.key_of(what it says of a value that may be believed)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Derived:
 
     of: str  # template
     match: str = ""  # regular expression: its first group (or all it matches) is the value; no match: absent
-    values: dict[str, str] = dataclasses.field(default_factory=dict)  # what each becomes; another: `otherwise`
+    values: dict[str, str] = dataclasses.field(default_factory=dict)  # cell.key_of(value) -> its word; else `otherwise`
     otherwise: str | None = None  # None: absent
 
 
@@ -91,5 +91,4 @@ class SourceMap:
     firmware: str | None = None
     fields: dict[str, Derived] = dataclasses.field(default_factory=dict)
     long: LongMap | None = None
-    uploaded: TimeMap | None = None
     clock: dict[str, float] = dataclasses.field(default_factory=dict)  # device -> seconds by which its clock is ahead

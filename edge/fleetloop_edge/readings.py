@@ -22,6 +22,7 @@ class Reading:
     firmware: str | None = None
     unit: str | None = None  # where the payload itself names one
     raw: str | None = None  # the text of a value that is no number
+    verdict: str | None = None  # the vendor's own, where it is not a good one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +33,5 @@ class Rejected:
     time: float
     channel: str
     value: float  # canonical unit where there was a number, else NaN
-    rule: str  # unknown_channel, unknown_unit, not_a_number, out_of_range
+    rule: str  # unknown_channel, unknown_unit, not_a_number, bad_quality, out_of_range
     reason: str

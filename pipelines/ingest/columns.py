@@ -1,111 +1,128 @@
-"""A table's columns → rows, by the device's own functions, each called once for every different cell."""
+"""A table's columns → rows: the device's decode, check and build_rows at array speed, held equal by property tests."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetloop_edge.check import not_a_number, out_of_range
-from fleetloop_edge.decoders import clock
-from fleetloop_edge.decoders.cell import absent, value_of
-from fleetloop_edge.decoders.record import device_of, fill, holes
+from fleetloop_edge.decoders.record import device_of, holes
 from fleetloop_edge.errors import DecodeError
-from fleetloop_edge.mapping import SourceMap, TimeMap
+from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.spec import Channel
-from pipelines.ingest.batch import Batch, Quarantined, rows_of
+from pipelines.ingest import times
+from pipelines.ingest.batch import Batch, Quarantined, Rows, Words
+from pipelines.ingest.fields import Fields, coded
+from pipelines.ingest.long import merged
+from pipelines.ingest.numbers import channel_values
+from pipelines.ingest.spread import Wide
 from pipelines.ingest.table import Table
+from pipelines.ingest.tells import told_events, told_labels
+from pipelines.params import EventColumn, LabelColumn
 
-T = TypeVar("T")
+Ints = NDArray[np.int64]
 
 
-def decode_columns(table: Table, file: str, stem: str, source: SourceMap, channels: dict[str, Channel]) -> Batch:
-    """Rows of a table; equal, record for record, to `read_record`, `check` and `build_rows` on the device."""
-    columns = table.columns | {"row": table.columns.get("row", [str(place) for place in table.places])}
-    columns.setdefault("file", [stem] * len(table.lines))
-    devices = _each(lambda fields: device_of(fields, source.device), columns, holes(source.device), len(table.lines))
-    times = _times(columns[source.time.field], source.time, "time")
-    received = _received(columns, source, len(table.lines))
+@dataclass(frozen=True)
+class Tells:
+    """Columns that tell of events and labels beside the channels. by: template, who says so."""
+
+    events: dict[str, EventColumn]
+    labels: dict[str, LabelColumn]
+    by: str | None
+
+
+def decode_columns(
+    table: Table,
+    file: str,
+    given: dict[str, str],
+    source: SourceMap,
+    channels: dict[str, Channel],
+    wide: Wide | None = None,
+    tells: Tells | None = None,
+) -> Batch:
+    """Rows of a table. given: fields that stand for the whole file. wide: cells that are rows of their own."""
+    fields = Fields(table, given, source.fields, wide)
+    device, trouble = _devices(fields, source)
+    time = times.measured(fields, source, device)
+    arrival = times.received(fields, source, time.micros)
+    for found in (time.trouble, arrival.trouble):
+        trouble = found | trouble
     quarantined = list(table.quarantined)
-    good = []
-    for i, parts in enumerate(zip(devices, times, received, strict=True)):
-        trouble = next((part for part in parts if isinstance(part, DecodeError)), None)
-        if trouble is None:
-            good.append(i)
-        else:
-            quarantined.append(Quarantined(table.lines[i], None, trouble.rule, trouble.reason, table.raw[i]))
-    keep = np.asarray(good, dtype=np.int64)
-    values = np.full((len(keep), len(channels)), np.nan, dtype=np.float32)
-    for place, (name, channel) in enumerate(channels.items()):
+    keep = _kept(fields, table, trouble, quarantined)
+    rows = Rows(
+        device=_some(device, keep),
+        time=time.micros[keep],
+        received=arrival.micros[keep],
+        record=table.record[fields.row[keep]],
+        values={},
+        about={name: _some(fields.template(t), keep) for name, t in _about(source) if t is not None},
+    )
+    if source.long is not None:
+        return merged(table, file, fields, keep, rows, source, channels, quarantined)
+    values = {}
+    for name, channel in channels.items():
         if name in source.channels:
-            cells = columns[source.channels[name].field]
-            values[:, place], bad = _channel([cells[i] for i in good], source, channel)
-            quarantined += [Quarantined(table.lines[keep[i]], name, *why, table.raw[keep[i]]) for i, why in bad]
-    time = np.asarray([times[i] for i in good], dtype=np.float64)
-    arrival = np.asarray([received[i] for i in good], dtype=np.float64)
-    arrival = np.where(np.isnan(arrival), time + source.delay_s, arrival)
-    about = {name: _about(columns, template, good) for name, template in _templates(source)}
-    lines = np.asarray(table.lines, dtype=np.int64)[keep]
-    rows = rows_of([devices[i] for i in good], time, arrival, values, about, lines, tuple(channels))
-    return Batch(source.name, file, table.records, rows, quarantined)
+            values[name] = _channel(fields, keep, table, channel, source, quarantined)
+    rows = Rows(rows.device, rows.time, rows.received, rows.record, values, rows.about)
+    batch = Batch(source.name, file, table.records, rows, quarantined)
+    if tells is not None:
+        batch.events = told_events(fields, keep, rows, tells.events, table, quarantined)
+        batch.labels = told_labels(fields, keep, rows, tells.labels, tells.by or source.name, table, quarantined)
+    return batch
 
 
-def _templates(source: SourceMap) -> Iterable[tuple[str, str | None]]:
-    return (("site", source.site), ("vendor", source.vendor), ("firmware", source.firmware))
+def _devices(fields: Fields, source: SourceMap) -> tuple[Words, dict[int, DecodeError]]:
+    answers, codes = fields.each(partial(device_of, template=source.device), holes(source.device))
+    bad = np.array([isinstance(answer, DecodeError) for answer in answers], dtype=np.bool_)
+    if not bad.any():
+        return coded(answers, codes), {}
+    rows = np.flatnonzero(bad[codes])
+    return coded(answers, codes), {int(row): answers[codes[row]] for row in rows}
 
 
-def _about(columns: dict[str, list[str]], template: str | None, good: list[int]) -> Sequence[str | None]:
-    needed = holes(template) if template else ()
-    chosen = {name: [columns[name][i] for i in good] for name in needed}
-    return _each(lambda fields: fill(template, fields), chosen, needed, len(good))
-
-
-def _each(
-    function: Callable[[dict[str, Any]], T], columns: dict[str, list[str]], names: tuple[str, ...], count: int
-) -> list[Any]:
-    """function(fields) for every record, computed once for each different set of fields; its DecodeError in place."""
-    known: dict[tuple[str, ...], Any] = {}
-    keys = zip(*(columns[name] for name in names), strict=True) if names else ((),) * count
-    answers = []
-    for key in keys:
-        if key not in known:
-            try:
-                known[key] = function(dict(zip(names, key, strict=True)))
-            except DecodeError as error:
-                known[key] = error
-        answers.append(known[key])
-    return answers
-
-
-def _times(cells: list[str], spec: TimeMap, what: str) -> list[Any]:
-    return _each(lambda fields: clock.read(fields["t"], spec, what), {"t": cells}, ("t",), len(cells))
-
-
-def _received(columns: dict[str, list[str]], source: SourceMap, count: int) -> list[Any]:
-    spec = source.received
-    if spec is None:
-        return [math.nan] * count
-
-    def read(fields: dict[str, Any]) -> float:
-        return math.nan if absent(fields["t"]) else clock.read(fields["t"], spec, "received")
-
-    return _each(read, {"t": columns[spec.field]}, ("t",), count)
+def _kept(fields: Fields, table: Table, trouble: dict[int, DecodeError], quarantined: list[Quarantined]) -> Ints:
+    """Rows that can be placed. A record with one that cannot is set aside whole."""
+    if not trouble:
+        return np.arange(len(fields))
+    first: dict[int, DecodeError] = {}
+    for row in sorted(trouble):
+        first.setdefault(int(fields.row[row]), trouble[row])
+    for place, error in first.items():
+        quarantined.append(Quarantined(int(table.record[place]), None, error.rule, error.reason, table.raw(place)))
+    good = np.ones(len(table), dtype=np.bool_)
+    good[list(first)] = False
+    return np.flatnonzero(good[fields.row])
 
 
 def _channel(
-    cells: list[str], source: SourceMap, channel: Channel
-) -> tuple[NDArray[np.float32], list[tuple[int, tuple[str, str]]]]:
-    """One channel's canonical values, and where and why a cell was not believed."""
+    fields: Fields,
+    keep: Ints,
+    table: Table,
+    channel: Channel,
+    source: SourceMap,
+    quarantined: list[Quarantined],
+) -> NDArray[np.float32]:
     mapped = source.channels[channel.name]
-    answers = _each(lambda fields: value_of(fields["v"], source.missing), {"v": cells}, ("v",), len(cells))
-    values = np.asarray([value for value, _ in answers], dtype=np.float64) * mapped.scale + mapped.offset
-    bad: list[tuple[int, tuple[str, str]]] = [
-        (i, not_a_number(raw)) for i, (_, raw) in enumerate(answers) if raw is not None
-    ]
-    outside = (values < channel.min) | (values > channel.max)
-    bad += [(int(i), out_of_range(float(values[i]), channel)) for i in np.flatnonzero(outside)]
-    values[outside] = np.nan
-    return values.astype(np.float32), bad
+    whole = len(keep) == len(fields)
+    cells = fields.array(mapped.field)
+    verdicts = fields.array(mapped.quality) if mapped.quality else None
+    if not whole:
+        cells = cells.take(keep)
+        verdicts = None if verdicts is None else verdicts.take(keep)
+    values, bad = channel_values(cells, verdicts, channel, mapped, source)
+    for place, (rule, reason) in bad:
+        record = int(fields.row[keep[place]])
+        quarantined.append(Quarantined(int(table.record[record]), channel.name, rule, reason, table.raw(record)))
+    return values
+
+
+def _about(source: SourceMap) -> Iterable[tuple[str, str | None]]:
+    return (("site", source.site), ("vendor", source.vendor), ("firmware", source.firmware))
+
+
+def _some(column: Words, rows: Ints) -> Words:
+    return Words(column.words, column.codes[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
@@ -9,10 +10,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleetloop_edge.decoders import clock
-from fleetloop_edge.mapping import FieldMap, SourceMap, TimeMap
+from fleetloop_edge.decoders.cell import key_of
+from fleetloop_edge.decoders.record import holes
+from fleetloop_edge.mapping import Derived, FieldMap, SourceMap, TimeMap
 from fleetloop_edge.spec import Channel
 from pipelines.errors import ParamsError
-from pipelines.params import DatasetSpec, SourceSpec
+from pipelines.params import ChannelField, DatasetSpec, DerivedField, SourceSpec
 
 
 def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> SourceMap:
@@ -21,14 +24,12 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
     A source of kind `ending` has no time of its own; its map carries a counter that nobody reads.
     """
     channels: dict[str, FieldMap] = {}
-    for channel, mapped in source.channels.items():
+    for channel, mapped in (source.channels or {c: ChannelField(field=c) for c in dataset.channels}).items():
         key = f"sources.{name}.channels.{channel}"
         if mapped.field in {known.field for known in channels.values()}:
             raise ParamsError(f"{key}.field: {mapped.field!r} already feeds another channel")
-        canonical = dataset.channels[channel].unit
-        vendor = canonical if mapped.unit is None else mapped.unit
-        channels[channel] = FieldMap(mapped.field, *_conversion(vendor, canonical, f"{key}.unit"), mapped.unit or "")
-    for key, time in (("time", source.time), ("received", source.received)):
+        channels[channel] = _field(mapped, dataset.channels[channel].unit, key)
+    for key, time in (("time", source.time), ("received", source.received), ("until", source.until)):
         if time is not None:
             _check_time(time, f"sources.{name}.{key}")
     return SourceMap(
@@ -39,11 +40,36 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
         received=source.received,
         delay_s=source.delay_s,
         channels=channels,
-        missing=tuple(str(code) for code in source.missing),
+        missing=source.missing,
         site=source.site,
         vendor=source.vendor,
         firmware=source.firmware,
+        fields={field: _derived(rule, f"sources.{name}.fields.{field}") for field, rule in source.fields.items()},
+        long=source.long,
+        clock=source.clock,
     )
+
+
+def _field(mapped: ChannelField, canonical: str, key: str) -> FieldMap:
+    scale, offset = _conversion(canonical if mapped.unit is None else mapped.unit, canonical, f"{key}.unit")
+    return FieldMap(
+        mapped.field,
+        scale,
+        offset,
+        mapped.unit or "",
+        missing=mapped.missing,
+        codes={key_of(word): number for word, number in mapped.codes.items()},
+        quality=mapped.quality or "",
+        good=tuple(key_of(word) for word in mapped.good),
+    )
+
+
+def _derived(rule: DerivedField, key: str) -> Derived:
+    try:
+        re.compile(rule.match)
+    except re.error as error:
+        raise ParamsError(f"{key}.match: {rule.match!r} is no regular expression ({error})") from None
+    return Derived(rule.of, rule.match, {key_of(k): v for k, v in rule.values.items()}, rule.otherwise)
 
 
 def channels_of(dataset: DatasetSpec) -> dict[str, Channel]:
@@ -85,11 +111,12 @@ def _check_time(time: TimeMap, key: str) -> None:
         if time.start is None or time.period_s is None:
             raise ParamsError(f"{key}: a counter needs start (ISO) and period_s (seconds)")
         try:
-            datetime.fromisoformat(time.start)
+            if not holes(time.start):
+                datetime.fromisoformat(time.start)
         except ValueError:
             raise ParamsError(f"{key}.start: {time.start!r} is not ISO, such as 2026-01-01T00:00:00Z") from None
-    elif time.format != "iso" and time.format not in clock.TICKS and not _is_pattern(time.format):
-        known = ", ".join(("iso", *clock.TICKS, "counter"))
+    elif time.format != "iso" and not clock.is_numeric(time) and not _is_pattern(time.format):
+        known = ", ".join(("iso", *clock.TICKS, *clock.DAYS, "counter"))
         raise ParamsError(f"{key}.format: {time.format!r} is neither one of {known} nor a strptime pattern")
 
 

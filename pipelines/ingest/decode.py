@@ -1,29 +1,31 @@
-"""One raw file of any source → a Batch of rows, or records as named fields (events, endings)."""
+"""One raw file of any source → batches of rows, or records as named fields (events, labels, endings)."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleetloop_edge.decoders import DECODERS
-from fleetloop_edge.decoders.clock import is_numeric
 from fleetloop_edge.decoders.json_record import objects
-from fleetloop_edge.decoders.record import holes
+from fleetloop_edge.decoders.record import with_derived
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.spec import Channel
-from pipelines.errors import ParamsError
+from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.batch import Batch, Quarantined
-from pipelines.ingest.columns import decode_columns
+from pipelines.ingest.columns import Tells, decode_columns
+from pipelines.ingest.join import Beside, Partner, join, joined
 from pipelines.ingest.lines import decode_lines, numbered
+from pipelines.ingest.needs import Needs, needs, needs_of, spreads
 from pipelines.ingest.source_files import RawFile
+from pipelines.ingest.spread import spread
 from pipelines.ingest.table import Table, read_table
-from pipelines.params import SourceSpec
+from pipelines.params import SourceSpec, TableFormat
 
-GIVEN = frozenset({"row", "file"})
-"""Fields that a template may use though no column has them: the record's place in its file, and the file."""
+FILES = ("table",)
+"""Decoders of files, beside those of the device."""
 
 
 @dataclass
@@ -32,70 +34,98 @@ class Records:
 
     file: str
     records: int
-    found: list[tuple[int, bytes, dict[str, Any]]] = field(default_factory=list)  # line, raw, fields
+    found: list[tuple[int, bytes, Mapping[str, Any]]] = field(default_factory=list)  # line, raw, fields
     quarantined: list[Quarantined] = field(default_factory=list)
 
 
 def check_decoder(source: SourceSpec, key: str) -> None:
     """Raises ParamsError when the source's decoder or table format cannot be. key: sources.<name>."""
-    known = (*DECODERS, "table")
+    known = (*DECODERS, *FILES)
     if source.decoder not in known:
         raise ParamsError(f"{key}.decoder: {source.decoder!r} is no decoder; expected one of {', '.join(known)}")
-    if source.decoder != "table":
-        if source.kind != "rows" and source.decoder != "json":
-            raise ParamsError(f"{key}.decoder: {source.kind} come from table or json, not {source.decoder!r}")
-        return
-    if source.table.delimiter != "whitespace" and len(source.table.delimiter) != 1:
-        raise ParamsError(f"{key}.table.delimiter: {source.table.delimiter!r} must be one character or whitespace")
-    if source.table.delimiter in (*string.digits, '"', "\n", "\r"):
-        raise ParamsError(f"{key}.table.delimiter: {source.table.delimiter!r} cannot part cells")
-    if not source.table.header and not source.table.columns:
-        raise ParamsError(f"{key}.table.columns: name the columns of a table that has no header")
+    for block in ("join", "spread", "events", "labels"):
+        if source.decoder != "table" and getattr(source, block):
+            raise ParamsError(f"{key}.{block}: only tables have it, not {source.decoder!r}")
+    if source.decoder in FILES:
+        _check_form(source.table, f"{key}.table")
+        for alias, spec in source.join.items():
+            _check_form(spec.table, f"{key}.join.{alias}.table")
+    elif source.kind != "rows" and source.decoder != "json":
+        raise ParamsError(f"{key}.decoder: {source.kind} come from table or json, not {source.decoder!r}")
+
+
+def _check_form(form: TableFormat, key: str) -> None:
+    if form.delimiter != "whitespace" and len(form.delimiter) != 1:
+        raise ParamsError(f"{key}.delimiter: {form.delimiter!r} must be one character or whitespace")
+    if form.delimiter in (*string.digits, '"', "\n", "\r"):
+        raise ParamsError(f"{key}.delimiter: {form.delimiter!r} cannot part cells")
+    if len(form.quote) > 1 or not form.quote.isascii():
+        raise ParamsError(f"{key}.quote: {form.quote!r} must be one character, or empty for none")
+    if form.thousands == form.decimal:
+        raise ParamsError(f"{key}.thousands: {form.thousands!r} is the decimal mark too")
+    if min(form.widths, default=1) < 1:
+        raise ParamsError(f"{key}.widths: a column has at least one character")
 
 
 def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Iterator[Batch]:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
-    data = file.read()
     if source.decoder == "table":
-        yield decode_columns(_table(data, file, source, mapping), file.name, file.stem, mapping, channels)
+        yield _decode_table(file, source, mapping, channels)
     else:
-        yield decode_lines(data, file.name, mapping, channels)
+        yield decode_lines(file.read(), file.name, mapping, channels)
+
+
+def _decode_table(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Batch:
+    table, beside = _joined_table(file, source, mapping)
+    wide = spread(table, spreads(source), str(file.path))
+    tells = Tells(source.events, source.labels, source.by)
+    batch = decode_columns(table, file.name, file.given, mapping, channels, wide, tells)
+    batch.joined = [joined(each, table, batch.rows) for each in beside]
+    return batch
+
+
+def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tuple[Table, list[Beside]]:
+    table = _table(file, source.table, needs(source, mapping))
+    if not source.join:
+        return table, []
+    partners = []
+    for alias, spec in source.join.items():
+        pattern = spec.files
+        for name, word in file.given.items():
+            pattern = pattern.replace("{" + name + "}", word)
+        found = file.others(pattern)
+        if not found or (spec.on is None and len(found) > 1):
+            raise DataError(
+                f"{file.path}: {len(found)} files fit {pattern!r}, which is to stand beside it row by row; "
+                f"correct join.{alias}.files of source {mapping.name!r} in params.yaml, or add the file"
+            )
+        wanted = needs_of(alias, source, mapping)
+        partners.append(Partner(alias, spec, {other.name: _table(other, spec.table, wanted) for other in found}))
+    return join(table, partners)
+
+
+def _table(file: RawFile, form: TableFormat, wanted: Needs) -> Table:
+    return read_table(file.read(), str(file.path), form, wanted.numeric, wanted.names, wanted.patterns)
 
 
 def decode_records(file: RawFile, source: SourceSpec, mapping: SourceMap) -> Records:
     """All records of a file as named fields. Raises DataError when nothing of it can be used."""
-    data = file.read()
     if source.decoder == "table":
-        table = _table(data, file, source, mapping)
-        fields = ({"file": file.stem} | found for found in table.records_as_fields())
-        found = list(zip(table.lines, table.raw, fields, strict=True))
+        table = _table(file, source.table, needs(source, mapping))
+        found: list[tuple[int, bytes, Mapping[str, Any]]] = [
+            (int(table.record[i]), table.raw(i), with_derived(file.given | fields, mapping))
+            for i, fields in enumerate(table.fields())
+        ]
         return Records(file.name, table.records, found, table.quarantined)
     records = Records(file.name, 0)
-    for line, raw in numbered(data):
+    for line, raw in numbered(file.read()):
         records.records += 1
         try:
             (fields_of,) = objects(raw)
-            records.found.append((line, raw, {"file": file.stem, "row": records.records} | fields_of))
+            fields = with_derived({**file.given, "row": records.records, **fields_of}, mapping)
+            records.found.append((line, raw, fields))
         except DecodeError as error:
             records.quarantined.append(Quarantined(line, None, error.rule, error.reason, raw))
         except ValueError:
             records.quarantined.append(Quarantined(line, None, "not_an_object", "expected one object", raw))
     return records
-
-
-def _table(data: bytes, file: RawFile, source: SourceSpec, mapping: SourceMap) -> Table:
-    times = [time for time in (source.time, source.received) if time is not None]
-    channels = {channel.field for channel in mapping.channels.values()}
-    needed = channels | {time.field for time in times} | set(_named(source)) - GIVEN
-    numbers = {name for name in (source.value, source.ending.field if source.ending else None) if name is not None}
-    numeric = channels | {time.field for time in times if is_numeric(time)} | numbers
-    return read_table(data, str(file.path), source.table, frozenset(numeric), frozenset(needed))
-
-
-def _named(source: SourceSpec) -> Iterator[str]:
-    for template in (source.device, source.site, source.vendor, source.firmware, source.event):
-        yield from holes(template) if template else ()
-    if source.value is not None:
-        yield source.value
-    if source.ending is not None and source.ending.field is not None:
-        yield source.ending.field

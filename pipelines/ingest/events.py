@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from fleetloop_edge.decoders.cell import number
-from fleetloop_edge.decoders.record import device_of, fill, lookup, times_of
+from fleetloop_edge.decoders.record import device_of, fill, lookup, read_time, times_of
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.batch import Quarantined
 from pipelines.ingest.decode import Records
+from pipelines.ingest.schema import LABELS, MOMENT, microseconds
 from pipelines.params import Ending, SourceSpec
 
 COLUMNS = ("device", "time", "received", "kind", "value")
@@ -33,12 +36,24 @@ class EventBatch:
     quarantined: list[Quarantined] = field(default_factory=list)
 
 
+@dataclass
+class LabelBatch:
+    """One file's labels, as in schema.LABELS; record: (n,) of each."""
+
+    source: str
+    file: str
+    records: int
+    labels: pa.Table
+    record: NDArray[np.int64]
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
 def decode_events(records: Records, source: SourceSpec, mapping: SourceMap) -> EventBatch:
     """The events of a log."""
 
     def read(fields: dict[str, Any]) -> _Found:
         device = device_of(fields, mapping.device)
-        time, received = times_of(fields, mapping)
+        time, received = times_of(fields, mapping, device)
         kind = fill(source.event, fields)
         if kind is None:
             raise DecodeError("no_event", f"no event: {source.event!r} needs a field that is absent or empty")
@@ -48,6 +63,48 @@ def decode_events(records: Records, source: SourceSpec, mapping: SourceMap) -> E
         return device, time, time + source.delay_s if math.isnan(received) else received, kind, value
 
     return _batch(records, mapping.name, read)
+
+
+def decode_labels(records: Records, source: SourceSpec, mapping: SourceMap) -> LabelBatch:
+    """The intervals of a file of labels; of one moment where the mapping has no `until`."""
+    until = source.until
+    rows: list[tuple[Any, ...]] = []
+
+    def read(fields: dict[str, Any]) -> _Found:
+        device = device_of(fields, mapping.device)
+        time, received = times_of(fields, mapping, device)
+        end = time if until is None else read_time(fields, until, "time") - mapping.clock.get(device, 0.0)
+        label, by = fill(source.label, fields), fill(source.by or mapping.name, fields)
+        if label is None or by is None:
+            raise DecodeError("no_label", f"no label: {source.label!r} needs a field that is absent or empty")
+        if end < time:
+            raise DecodeError(
+                "bad_time", f"the label {label!r} ends before it begins", None if until is None else until.field
+            )
+        rows.append((device, time, end, label, end + source.delay_s if math.isnan(received) else received, by))
+        return device, time, time, label, math.nan
+
+    batch = _batch(records, mapping.name, read)
+    columns: Any = list(zip(*rows, strict=True)) or [()] * len(LABELS)
+    arrays = [
+        pa.array(microseconds(c)).cast(MOMENT) if t == MOMENT else pa.array(c, t)
+        for c, t in zip(columns, LABELS.types, strict=True)
+    ]
+    labels = pa.Table.from_arrays(arrays, schema=LABELS)
+    return LabelBatch(
+        batch.source, batch.file, batch.records, labels, batch.events["record"].to_numpy(), batch.quarantined
+    )
+
+
+def all_labels(parts: list[pa.Table]) -> pa.Table:
+    """Labels of all files: each once, by device and time."""
+    if not parts:
+        return LABELS.empty_table()
+    every = pa.concat_tables(parts)
+    keys = ["device", "from", "to", "label", "by"]
+    once = every.group_by(keys, use_threads=False).aggregate([("received", "min")])
+    named = once.rename_columns([name.removesuffix("_min") for name in once.column_names])
+    return named.select(LABELS.names).cast(LABELS).sort_by([(key, "ascending") for key in keys])
 
 
 def decode_endings(

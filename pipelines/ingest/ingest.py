@@ -21,7 +21,15 @@ from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
 from pipelines.ingest.devices import devices_of
 from pipelines.ingest.duplicates import CONFLICT, CONFLICT_RULE, DUPLICATE, KEPT, Status, judge
-from pipelines.ingest.events import EventBatch, decode_endings, decode_events, last_row_events
+from pipelines.ingest.events import (
+    EventBatch,
+    LabelBatch,
+    all_labels,
+    decode_endings,
+    decode_events,
+    decode_labels,
+    last_row_events,
+)
 from pipelines.ingest.source_files import RawFile, files_of
 from pipelines.params import DatasetSpec
 
@@ -34,8 +42,10 @@ class _Ledger:
 
     fates: list[Fate] = field(default_factory=list)
     aside: list[tuple[str, str, Quarantined]] = field(default_factory=list)  # source, file, entry
+    events: list[pa.Table] = field(default_factory=list)  # that rows told
+    labels: list[pa.Table] = field(default_factory=list)
 
-    def enter(self, source: str, origin: Joined | EventBatch, record: Any, status: Status) -> None:
+    def enter(self, source: str, origin: Joined | EventBatch | LabelBatch, record: Any, status: Status) -> None:
         """record, status: of each part of a row."""
         self.fates.append(fate(source, origin.file, origin.records, record, status, origin.quarantined))
         self.aside += [(source, origin.file, entry) for entry in origin.quarantined]
@@ -97,6 +107,8 @@ def _rows(
             fell = status[start:stop][origin.parts.row]
             _set_aside_conflicts(file.beside(origin.file), origin, every.iloc[start:stop], fell)
             ledger.enter(batch.source, origin, origin.parts.record, fell)
+        ledger.events += [] if batch.events is None else [batch.events]
+        ledger.labels += [] if batch.labels is None else [batch.labels]
         start = stop
     kept: pd.DataFrame = every[status == KEPT].reset_index(drop=True)
     return kept
@@ -141,11 +153,18 @@ def _events(
     for key, source in dataset.sources.items():
         for file in files[key] if source.kind != "rows" else ():
             records = decode_records(file, source, maps[key])
-            if source.kind == "events":
+            if source.kind == "labels":
+                labels = decode_labels(records, source, maps[key])
+                ledger.enter(key, labels, labels.record, np.full(len(labels.record), KEPT, dtype=np.int8))
+                ledger.labels.append(labels.labels)
+            elif source.kind == "events":
                 batches.append(decode_events(records, source, maps[key]))
             else:
                 batches.append(decode_endings(records, source, maps[key], last, dataset.period_s))
-    return pd.concat([_logged(batches, ledger), *_told_by_last_rows(dataset, rows)], ignore_index=True)
+    told = [table.to_pandas() for table in ledger.events]
+    told += [_logged(batches, ledger), *_told_by_last_rows(dataset, rows)]
+    every: pd.DataFrame = pd.concat(told, ignore_index=True)
+    return every
 
 
 def _logged(batches: list[EventBatch], ledger: _Ledger) -> pd.DataFrame:
@@ -191,7 +210,7 @@ def _write(
     sides = {key: source.side for key, source in dataset.sources.items()}
     ordered = events.sort_values(["device", "time", "kind", "received"], kind="stable")
     store.write_changed(tables / "events.parquet", schema.to_table(ordered, schema.EVENTS))
-    store.write_changed(tables / "labels.parquet", schema.LABELS.empty_table())
+    store.write_changed(tables / "labels.parquet", all_labels(ledger.labels))
     store.write_changed(tables / "devices.parquet", schema.to_table(devices_of(rows, sides), schema.DEVICES))
     fates = pd.DataFrame([vars(f) for f in ledger.fates]).sort_values(["source", "file"])
     store.write_changed(tables / "files.parquet", schema.to_table(fates, schema.FILES))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import DataError, ParamsError
+from pipelines.ingest.unpack import PACKED, unpacked
 from pipelines.params import DatasetSpec, SourceSpec
 
 NOT_DATA = (".dvc", ".tmp", ".md", ".gitignore")
 """Endings of what lies beside raw files but is none."""
-
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -24,26 +21,29 @@ class RawFile:
     name: str
 
     @property
-    def stem(self) -> str:
-        """The name without its endings: what "{file}" stands for in a template."""
-        folder, slash, last = self.name.removesuffix(".gz").rpartition("/")
-        return folder + slash + (last.rpartition(".")[0] or last)
+    def given(self) -> dict[str, str]:
+        """What "{file}" and "{folder}" stand for in a template: its name without endings, and where it lies."""
+        folder, _, last = _plain(self.name).rpartition("/")
+        stem, _, ending = last.rpartition(".")
+        return {"file": stem if stem and not ending[:1].isdigit() else last, "folder": folder}
 
     def beside(self, name: str) -> RawFile:
         """Another raw file of the dataset."""
         return RawFile(self.path.parents[self.name.count("/")] / name, name)
 
+    def others(self, pattern: str) -> list[RawFile]:
+        """Other raw files of the dataset, by a pattern."""
+        raw = self.path.parents[self.name.count("/")]
+        found = sorted(p for p in raw.glob(pattern) if p.is_file() and _is_data(p))
+        return _no_twins([RawFile(p, p.relative_to(raw).as_posix()) for p in found])
+
     def read(self) -> bytes:
-        """Its bytes, unpacked. Raises DataError when it is empty or ends early."""
+        """Its bytes, unpacked. Raises DataError when it is empty, ends early, or is a bomb."""
         try:
-            data = self.path.read_bytes()
-            data = gzip.decompress(data) if data.startswith(_GZIP) else data
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{self.path} is a truncated or damaged gzip file ({reason}); fetch it again") from None
+            data = unpacked(self.path)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
-        if not data.strip():
+        if not data[:4096].strip() and not data.strip():
             raise DataError(f"{self.path} is empty; fetch it again, or delete it if nothing was sent")
         return data
 
@@ -55,11 +55,11 @@ class RawFile:
 def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw: Path) -> list[RawFile]:
     """The files of one source, sorted by name. Raises DataError naming the command that supplies them."""
     try:
-        found = sorted(p for p in raw.glob(source.files) if p.is_file() and _is_data(p))
+        found = sorted({p for glob in source.globs() for p in raw.glob(glob) if p.is_file() and _is_data(p)})
     except (ValueError, NotImplementedError) as error:
         raise ParamsError(f"datasets.{dataset}.sources.{name}.files: {source.files!r}: {error}") from None
     if found:
-        return [RawFile(p, p.relative_to(raw).as_posix()) for p in found]
+        return _no_twins([RawFile(p, p.relative_to(raw).as_posix()) for p in found])
     commands = [f"`fleetloop data add {dataset} PATH`"]
     if spec.simulate is not None:
         commands.insert(0, f"`fleetloop data simulate {dataset}`")
@@ -70,3 +70,18 @@ def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw
 
 def _is_data(path: Path) -> bool:
     return not path.name.startswith(".") and not path.name.endswith(NOT_DATA)
+
+
+def _no_twins(files: list[RawFile]) -> list[RawFile]:
+    """A file and its packed form would count every record twice."""
+    known: dict[str, RawFile] = {}
+    for file in files:
+        twin = known.setdefault(_plain(file.name), file)
+        if twin is not file:
+            raise DataError(f"{twin.path} and {file.path} both stand for the same data; keep one of them")
+    return files
+
+
+def _plain(name: str) -> str:
+    """The name without the ending of a packed file."""
+    return next((name.removesuffix(ending) for ending in PACKED if name.endswith(ending)), name)

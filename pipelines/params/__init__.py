@@ -1,18 +1,19 @@
 """params.yaml as one frozen typed tree. It is the only place for a number."""
 
-from pipelines.params.dataset import (
-    ChannelField,
-    ChannelSpec,
-    Contract,
-    DatasetSpec,
-    Ending,
-    SimulateSpec,
-    SourceSpec,
-    Storage,
-    TableFormat,
-)
+from pipelines.params.dataset import ChannelSpec, Contract, DatasetSpec, SimulateSpec, Storage
 from pipelines.params.load import Active, Params, load_params
 from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
+from pipelines.params.source import (
+    ChannelField,
+    DerivedField,
+    Ending,
+    EventColumn,
+    JoinSpec,
+    LabelColumn,
+    SourceSpec,
+    Spread,
+    TableFormat,
+)
 from pipelines.params.use_case import (
     DecisionParams,
     EvaluateSpec,
@@ -36,10 +37,14 @@ __all__ = [
     "Contract",
     "DatasetSpec",
     "DecisionParams",
+    "DerivedField",
     "Ending",
     "EvaluateSpec",
+    "EventColumn",
     "ExportSpec",
     "GateSpec",
+    "JoinSpec",
+    "LabelColumn",
     "LightGBMSpec",
     "Order",
     "Params",
@@ -47,6 +52,7 @@ __all__ = [
     "SimulateSpec",
     "SourceSpec",
     "SplitSpec",
+    "Spread",
     "Storage",
     "TableFormat",
     "TrainSpec",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from fleetloop_edge.mapping import TimeMap
 from pipelines.frozen import Frozen
+from pipelines.params.expand import expand_keys
 from pipelines.params.order import Order
+from pipelines.params.source import SourceSpec
 
 
 class ChannelSpec(Frozen):
@@ -22,66 +23,6 @@ class ChannelSpec(Frozen):
     def _ordered(self) -> ChannelSpec:
         if not self.min < self.max:
             raise ValueError(f"min {self.min} must be below max {self.max}")
-        return self
-
-
-class ChannelField(Frozen):
-    """Where a channel stands in a vendor's record, in which unit."""
-
-    field: str
-    unit: str | None = None  # None: already canonical
-
-
-class TableFormat(Frozen):
-    """The dialect of a text table (decoder `table`)."""
-
-    delimiter: str = ","  # "whitespace" for runs of blanks
-    header: bool = True
-    columns: tuple[str, ...] = ()  # names where there is no header
-    decimal: Literal[".", ","] = "."
-    encoding: str = "utf-8"
-
-
-class Ending(Frozen):
-    """How a table tells of a failure without a log.
-
-    last_row: a device's history ends with the event, at its last row's time (run to failure).
-    field: the record says how many periods after the device's last row the event comes (C-MAPSS RUL files).
-    """
-
-    event: str = "failure"
-    field: str | None = None
-
-
-class SourceSpec(Frozen):
-    """Files of one vendor and their mapping. `kind` says which table they fill."""
-
-    files: str  # glob below data/raw/<dataset>
-    kind: Literal["rows", "events", "ending"] = "rows"
-    decoder: str = "json"  # senml, json, table
-    table: TableFormat = TableFormat()
-    device: str  # template over the record's fields and {row}, {file}: "train-{unit}"
-    time: TimeMap | None = None
-    received: TimeMap | None = None
-    delay_s: float = Field(0.0, ge=0)  # received = time + delay_s where the source does not say
-    site: str | None = None  # templates
-    vendor: str | None = None
-    firmware: str | None = None
-    side: Literal["train", "calibration", "test"] | None = None  # given side; None: hashed
-    channels: dict[str, ChannelField] = Field(default_factory=dict)
-    missing: tuple[str | float, ...] = ()  # codes that mean "not measured"
-    event: str | None = None  # template: kind of event, for kind: events
-    value: str | None = None  # field with the event's value
-    ending: Ending | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> SourceSpec:
-        if self.kind == "rows" and (self.time is None or not self.channels):
-            raise ValueError("a source of rows needs time and channels")
-        if self.kind == "events" and (self.time is None or self.event is None):
-            raise ValueError("a source of events needs time and event")
-        if self.kind == "ending" and (self.ending is None or self.ending.field is None):
-            raise ValueError("a source of kind ending needs ending.field")
         return self
 
 
@@ -127,6 +68,13 @@ class DatasetSpec(Frozen):
     storage: Storage = Storage()
     contract: Contract = Contract()
     simulate: SimulateSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and isinstance(raw.get("channels"), dict):
+            return raw | {"channels": expand_keys(raw["channels"])}
+        return raw
 
     @model_validator(mode="after")
     def _known_channels(self) -> DatasetSpec:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pipelines.errors import ParamsError
 from pipelines.frozen import Frozen
 from pipelines.params.dataset import DatasetSpec
+from pipelines.params.expand import expand_keys
 from pipelines.params.use_case import UseCaseSpec
 
 T = TypeVar("T")
@@ -95,7 +96,10 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
                 f"params.yaml: use_cases.{name}.dataset: no dataset {case.get('dataset')!r}; {_expected(datasets)}"
             )
         if isinstance(dataset, dict) and isinstance(case.get("features"), dict):
-            defaults = {"channels": list(dataset.get("channels") or {}), "period_s": dataset.get("period_s")}
+            defaults = {
+                "channels": list(expand_keys(dataset.get("channels") or {})),
+                "period_s": dataset.get("period_s"),
+            }
             case = case | {"features": defaults | case["features"]}
         cases[name] = case
     return raw | {"use_cases": cases}

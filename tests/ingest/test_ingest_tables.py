@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,7 +96,9 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path) -> 
     [
         (table_source(decoder="xml"), "sources.source0.decoder: 'xml' is no decoder"),
         (table_source(table={"delimiter": ";;"}), "table.delimiter: ';;' must be one character"),
-        (table_source(table={"header": False}), "table.columns: name the columns"),
+        (table_source(table={"thousands": "."}), "table.thousands: '.' is the decimal mark too"),
+        (table_source(spread={}, decoder="json"), "spread: only tables have it"),
+        (table_source(fields={"x": {"of": "{t}", "match": "("}}), "fields.x.match: '\\(' is no regular expression"),
         (table_source(table={"encoding": "utf-99"}), "'utf-99' is no encoding"),
         (table_source(time={"field": "t", "format": "often"}), "sources.source0.time.format: 'often'"),
         (table_source(time={"field": "t", "zone": "Mars/Olympus"}), "time.zone: 'Mars/Olympus' is no IANA zone"),
@@ -127,10 +130,10 @@ TIME = st.sampled_from(["1700000000", "1.7e9", "0", "-1", "x", "", "1e12", "nan"
 def test_the_columnar_form_equals_the_devices_record_by_record(rows: list[tuple[str, ...]]) -> None:
     source = source_map("table", received=TimeMap("rx", "epoch_s"), delay_s=7.0, site="at-{device}")
     names = ("device", "t", "rx", "pressure", "flow")
-    columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     lines = list(range(1, len(rows) + 1))
-    given_table = Table(columns, lines, lines, [b""] * len(rows), len(rows))
-    batch = decode_columns(given_table, "f", "f", source, CHANNELS)
+    given_table = Table(columns, np.array(lines), np.array(lines), lambda _: b"", len(rows))
+    batch = decode_columns(given_table, "f", {"file": "f"}, source, CHANNELS)
     found, aside = [], []
     for line, row in zip(lines, rows, strict=True):
         try:
@@ -166,4 +169,4 @@ def test_any_bytes_are_split_or_refused_and_no_line_is_lost(data: bytes, header:
         found = read_table(data, "f", form, frozenset(), frozenset())
     except DataError:
         return
-    assert found.records == len(found.lines) + len(found.quarantined)
+    assert found.records == len(found) + len(found.quarantined)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -47,6 +48,14 @@ def number(value: Any) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+def key_of(value: Any) -> str:
+    """One form of a cell for looking it up: numbers by what they are (1, "1.0" and 1e0 are one), else its text."""
+    plain = number(value)
+    if plain is None or not math.isfinite(plain):
+        return str(value).strip(BLANK)
+    return repr(plain + 0.0)
+
+
 @lru_cache(maxsize=256)
 def missing_codes(codes: tuple[str, ...]) -> tuple[frozenset[str], frozenset[float]]:
     """The codes that mean "not measured", as texts and, where they are numbers, as numbers."""
@@ -54,8 +63,13 @@ def missing_codes(codes: tuple[str, ...]) -> tuple[frozenset[str], frozenset[flo
     return frozenset(code.strip(BLANK) for code in codes), frozenset(v for v in values if v is not None)
 
 
-def value_of(field: Any, codes: tuple[str, ...]) -> tuple[float, str | None]:
-    """A field's value and, where it is neither a number nor a missing code, its text."""
+def value_of(field: Any, codes: tuple[str, ...], words: Mapping[str, float] | None = None) -> tuple[float, str | None]:
+    """A field's value and, where it is neither a number nor a missing code, its text.
+
+    words: what stands for a number, by `key_of`.
+    """
+    if words and (meant := words.get(key_of(field))) is not None:
+        return meant, None
     value = number(field)
     if codes:
         texts, numbers = missing_codes(codes)

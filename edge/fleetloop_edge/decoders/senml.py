@@ -13,7 +13,7 @@ from typing import Any
 
 from fleetloop_edge.decoders.cell import number, shown, value_of
 from fleetloop_edge.decoders.json_record import parse
-from fleetloop_edge.decoders.record import device_of, fill, holes, times_of
+from fleetloop_edge.decoders.record import cell_of, device_of, fill, holes, times_of, with_derived
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
@@ -75,16 +75,20 @@ def _words(*templates: str | None) -> frozenset[str]:
 
 def _readings(values: list[_Value], pack: _Pack, source: SourceMap) -> list[Reading]:
     stamps: dict[tuple[str, float], tuple[str, float, float, str | None, str | None, str | None]] = {}
+    known = {mapped.field: mapped for mapped in source.channels.values()}
     readings = []
     for owner, at, channel, said, unit in values:
         stamp = stamps.get((owner, at))
         if stamp is None:
             fields = {**pack.about.get("", {}), **pack.about.get(owner, {}), "device": owner, source.time.field: at}
-            time, received = times_of(fields, source)
+            if source.fields:
+                fields = with_derived(fields, source)
+            device = device_of(fields, source.device)
             about = (fill(source.site, fields), fill(source.vendor, fields), fill(source.firmware, fields))
-            stamp = stamps[owner, at] = (device_of(fields, source.device), time, received, *about)
+            stamp = stamps[owner, at] = (device, *times_of(fields, source, device), *about)
         device, time, received, site, vendor, firmware = stamp
-        value, raw = value_of(said, source.missing)
+        mapped = known.get(channel)
+        value, raw = value_of(said, source.missing) if mapped is None else cell_of(said, mapped, source)
         readings.append(Reading(device, time, received, channel, value, site, vendor, firmware, unit, raw))
     return readings
 

@@ -1,0 +1,106 @@
+"""Which columns of its files a mapping asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fleetloop_edge.decoders.clock import is_numeric
+from fleetloop_edge.decoders.record import holes
+from fleetloop_edge.mapping import SourceMap, TimeMap
+from pipelines.ingest.fields import GIVEN
+from pipelines.params import SourceSpec, Spread
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Columns of one table. names: without which the mapping cannot work. patterns: of those that are spread.
+
+    numeric: the names whose decimal comma and thousands' marks are to be read.
+    """
+
+    names: frozenset[str]
+    numeric: frozenset[str]
+    patterns: tuple[str, ...] = ()
+
+
+def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
+    """Of the source's own files."""
+    keys = {own for spec in source.join.values() for own in _keys(spec.on, own=True)}
+    every = _every(source, mapping)
+    names = {name for name in every if name.partition(".")[0] not in source.join} | keys
+    patterns = source.spread.columns if source.spread else ()
+    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns)
+
+
+def needs_of(alias: str, source: SourceSpec, mapping: SourceMap) -> Needs:
+    """Of a joined table."""
+    spec, prefix = source.join[alias], f"{alias}."
+
+    def own(names: set[str]) -> frozenset[str]:
+        return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+    names = own(_every(source, mapping)) | set(_keys(spec.on, own=False))
+    return Needs(names, own(_numeric(source, mapping)), spec.spread.columns if spec.spread else ())
+
+
+def _keys(on: str | dict[str, str] | None, own: bool) -> list[str]:
+    if on is None or isinstance(on, str):
+        return [] if on is None else [on]
+    return list(on if own else on.values())
+
+
+def _every(source: SourceSpec, mapping: SourceMap) -> set[str]:
+    made = GIVEN | set(source.fields) | {how.field for how in spreads(source).values()}
+    used = set(_channels(source, mapping)) | set(_times(source)) | set(_templates(source)) | set(_columns(source))
+    return used - made
+
+
+def _channels(source: SourceSpec, mapping: SourceMap) -> Iterator[str]:
+    if source.kind != "rows":
+        return
+    if source.long is not None:
+        yield from (source.long.name, source.long.value)
+    for mapped in mapping.channels.values():
+        yield from () if source.long else (mapped.field,)
+        yield from (mapped.quality,) if mapped.quality else ()
+
+
+def _times(source: SourceSpec) -> Iterator[str]:
+    for time in (source.time, source.received, source.until):
+        if time is not None:
+            yield from holes(time.field) or (time.field,)
+            yield from holes(time.start) if time.start else ()
+
+
+def _templates(source: SourceSpec) -> Iterator[str]:
+    named = (source.device, source.site, source.vendor, source.firmware, source.event, source.label, source.by)
+    for template in (*named, *(rule.of for rule in source.fields.values())):
+        yield from holes(template) if template else ()
+
+
+def _columns(source: SourceSpec) -> Iterator[str]:
+    yield from (column.field for column in source.labels.values())
+    yield from (column.field for column in source.events.values())
+    yield from (column.value for column in source.events.values() if column.value is not None)
+    if source.value is not None:
+        yield source.value
+    ending = source.ending
+    if ending is not None and ending.field is not None:
+        yield ending.field
+
+
+def _numeric(source: SourceSpec, mapping: SourceMap) -> set[str]:
+    def numbers(time: TimeMap | None) -> set[str]:
+        return {time.field} if time is not None and is_numeric(time) else set()
+
+    left = {source.ending.field} if source.ending is not None and source.ending.field is not None else set()
+    value = {source.value} if source.value is not None else set()
+    channels = {source.long.value} if source.long else {mapped.field for mapped in mapping.channels.values()}
+    return channels | numbers(source.time) | numbers(source.received) | left | value
+
+
+def spreads(source: SourceSpec) -> dict[str, Spread]:
+    """Prefix of the columns that are spread ("" for the source's own) -> how."""
+    found: dict[str, Spread] = {} if source.spread is None else {"": source.spread}
+    return found | {f"{alias}.": spec.spread for alias, spec in source.join.items() if spec.spread is not None}
