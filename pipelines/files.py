@@ -48,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _fsync(temporary)
+        fsync(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
@@ -64,7 +64,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _fsync(file)
+                fsync(file)
         temporary.chmod(0o755)
         if path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
@@ -121,7 +121,8 @@ def _read(path: Path, made_by: str, reader: Callable[[Path], T]) -> T:
         raise DataError(f"{path} cannot be read ({reason}); delete it and run `{made_by}` again") from None
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Have what was written to a file or a folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.ingest.batch import Quarantined
+from pipelines.ingest.batch import Joined, Quarantined
 from pipelines.ingest.duplicates import CONFLICT, CONFLICT_RULE, KEPT, Status
 
 COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined")
@@ -20,8 +21,6 @@ COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined
 class Fate:
     """What became of one file's records."""
 
-    source: str
-    file: str
     records: int
     accepted: int
     quarantined: int
@@ -29,49 +28,81 @@ class Fate:
     cells_quarantined: int
 
 
-def fate(source: str, file: str, records: int, record: Any, status: Status, quarantined: Sequence[Quarantined]) -> Fate:
-    """Count one file. record, status: (n,) of its rows; a record is accepted if one row of it is kept.
+def fate(source: str, origin: Joined, record: NDArray[np.int64], status: Status) -> Fate:
+    """Count one file. record, status: (n,) of each part of a row; a record is accepted if one row of it is kept.
 
     Raises DataError when the sum is not the number of records.
     """
-    _, where = np.unique(np.asarray(record, dtype=np.int64), return_inverse=True)
+    _, where = np.unique(record, return_inverse=True)
     kept = np.bincount(where, weights=status == KEPT) > 0
     conflict = (np.bincount(where, weights=status == CONFLICT) > 0) & ~kept
-    whole = {entry.record for entry in quarantined if entry.channel is None and entry.rule != CONFLICT_RULE}
+    whole = whole_records(origin.quarantined)
     counted = Fate(
-        source,
-        file,
-        records,
+        origin.records,
         accepted=int(kept.sum()),
-        quarantined=len(whole) + int(conflict.sum()),
+        quarantined=whole + int(conflict.sum()),
         duplicates=int((~kept & ~conflict).sum()),
-        cells_quarantined=sum(entry.channel is not None for entry in quarantined),
+        cells_quarantined=cells(origin.quarantined),
     )
-    total = counted.accepted + counted.quarantined + counted.duplicates
-    if total != records:
-        raise DataError(
-            f"{file} (source {source!r}): {records} records came in but {total} are accounted for; "
-            f"this is a bug of ingest: please report it with the file"
-        )
+    check_sum(source, origin.file, counted)
     return counted
 
 
-def accounting(fates: Sequence[Fate]) -> dict[str, Any]:
-    """Totals, and the same by source."""
-    frame = pd.DataFrame([vars(f) for f in fates])
-    by_source = frame.groupby("source", sort=True)[list(COUNTS)].sum()
-    totals = {name: int(frame[name].sum()) for name in COUNTS}
-    return totals | {"by_source": {str(k): {n: int(v[n]) for n in COUNTS} for k, v in by_source.iterrows()}}
+def check_sum(source: str, file: str, counted: Fate) -> None:
+    """Raises DataError when a file's records are not those accounted for."""
+    total = counted.accepted + counted.quarantined + counted.duplicates
+    if total != counted.records:
+        raise DataError(
+            f"{file} (source {source!r}): {counted.records} records came in but {total} are accounted for; "
+            f"this is a bug of ingest: please report it with the file"
+        )
 
 
-def channel_statistics(rows: pd.DataFrame, channels: tuple[str, ...]) -> dict[str, Any]:
-    """For each channel of the accepted rows: share missing, mean, sd, min, max; null where nothing was measured."""
-    found = {}
-    for name in channels:
-        values = rows[name].to_numpy(dtype=np.float64)
-        values = np.sort(values[~np.isnan(values)])  # sorted: the sum does not depend on the rows' order
-        figures = (values.mean(), values.std(), values[0], values[-1]) if len(values) else (None,) * 4
-        named = dict(zip(("mean", "sd", "min", "max"), figures, strict=True))
-        plain = {key: None if figure is None else float(f"{figure:.9g}") for key, figure in named.items()}
-        found[name] = {"missing_share": round(1 - len(values) / max(len(rows), 1), 9), **plain}
+def whole_records(entries: Sequence[Quarantined]) -> int:
+    """How many records were set aside whole, contradictions aside."""
+    return len({entry.record for entry in entries if entry.channel is None and entry.rule != CONFLICT_RULE})
+
+
+def cells(entries: Sequence[Quarantined]) -> int:
+    """How many single cells were set aside."""
+    return sum(entry.channel is not None for entry in entries)
+
+
+def placed_fates(files: pd.DataFrame, parts: pd.DataFrame, spare: pd.DataFrame) -> pd.DataFrame:
+    """The fates of files whose rows come of one record each. files: as in schema.FILES, index (source, file).
+
+    parts: source, file, kept, dropped of every part; spare: source, file, record, siblings, status of every row that
+    lost. A record is lost when all its rows are. Raises DataError where rows or records are not accounted for.
+    """
+    lost = spare.groupby(["source", "file", "record"]).agg(
+        rows=("status", "size"),
+        siblings=("siblings", "first"),
+        conflict=("status", lambda s: bool((s == CONFLICT).any())),
+    )
+    lost = lost[lost["rows"] == lost["siblings"]]
+    gone = lost.groupby(["source", "file"])["conflict"].agg(["size", "sum"]).reindex(files.index, fill_value=0)
+    rows = parts.groupby(["source", "file"])[["kept", "dropped"]].sum().reindex(files.index, fill_value=0)
+    found = files.assign(
+        accepted=files["placed"] - gone["size"],
+        quarantined=files["whole"] + gone["sum"].astype("int64"),
+        duplicates=gone["size"] - gone["sum"].astype("int64"),
+    )
+    strange = (rows.sum(axis=1) != files["rows"]) | (
+        (files["rows"] == files["placed"]) & (rows["kept"] != found["accepted"])
+    )
+    if strange.any():
+        source, file = found.index[strange][0]
+        decoded, stored = int(files["rows"][strange].iloc[0]), int(rows.sum(axis=1)[strange].iloc[0])
+        raise DataError(
+            f"{file} (source {source!r}): {decoded} rows were decoded but {stored} are stored; "
+            f"delete the dataset's ingest folder and ingest again; "
+            f"if it stays, this is a bug of ingest: please report it with the file"
+        )
     return found
+
+
+def accounting(files: pd.DataFrame) -> dict[str, Any]:
+    """Totals, and the same by source. files: as in schema.FILES."""
+    by_source = files.groupby("source", sort=True)[list(COUNTS)].sum()
+    totals = {name: int(files[name].sum()) for name in COUNTS}
+    return totals | {"by_source": {str(k): {n: int(v[n]) for n in COUNTS} for k, v in by_source.iterrows()}}

@@ -75,6 +75,22 @@ def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels:
         yield decode_lines(file.read(), file.name, mapping, channels)
 
 
+def partners(file: RawFile, source: SourceSpec) -> dict[str, list[RawFile]]:
+    """The files that are joined to one, by block of `join`."""
+    found = {}
+    for alias, spec in source.join.items():
+        pattern = spec.files
+        for name, word in file.given.items():
+            pattern = pattern.replace("{" + name + "}", word)
+        found[alias] = file.others(pattern)
+        if not found[alias] or (spec.on is None and len(found[alias]) > 1):
+            raise DataError(
+                f"{file.path}: {len(found[alias])} files fit {pattern!r}, which is to stand beside it row by row; "
+                f"correct join.{alias}.files of its source in params.yaml, or add the file"
+            )
+    return found
+
+
 def _decode_table(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Batch:
     table, beside = _joined_table(file, source, mapping)
     wide = spread(table, spreads(source), str(file.path))
@@ -88,20 +104,11 @@ def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tupl
     table = _table(file, source.table, needs(source, mapping))
     if not source.join:
         return table, []
-    partners = []
-    for alias, spec in source.join.items():
-        pattern = spec.files
-        for name, word in file.given.items():
-            pattern = pattern.replace("{" + name + "}", word)
-        found = file.others(pattern)
-        if not found or (spec.on is None and len(found) > 1):
-            raise DataError(
-                f"{file.path}: {len(found)} files fit {pattern!r}, which is to stand beside it row by row; "
-                f"correct join.{alias}.files of source {mapping.name!r} in params.yaml, or add the file"
-            )
-        wanted = needs_of(alias, source, mapping)
-        partners.append(Partner(alias, spec, {other.name: _table(other, spec.table, wanted) for other in found}))
-    return join(table, partners)
+    beside = []
+    for alias, found in partners(file, source).items():
+        spec, wanted = source.join[alias], needs_of(alias, source, mapping)
+        beside.append(Partner(alias, spec, {other.name: _table(other, spec.table, wanted) for other in found}))
+    return join(table, beside)
 
 
 def _table(file: RawFile, form: TableFormat, wanted: Needs) -> Table:

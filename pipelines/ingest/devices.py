@@ -11,24 +11,25 @@ from pipelines.errors import DataError
 from pipelines.ingest.batch import ABOUT
 
 
-def devices_of(rows: pd.DataFrame, sides: Mapping[str, str | None]) -> pd.DataFrame:
-    """device, from, site, vendor, firmware, side. rows: accepted ones with source and ABOUT; sides: by source.
+def devices_of(about: pd.DataFrame, last: pd.DataFrame, sides: Mapping[str, str | None]) -> pd.DataFrame:
+    """device, from, site, vendor, firmware, side.
 
-    Raises DataError when two sources give one device different sides.
+    about: device, from and ABOUT, a line at each change within each part of the rows. last: device, source. sides: by
+    source. Raises DataError when two sources give one device different sides.
     """
-    ordered = rows.sort_values(["device", "time", "received"], kind="stable")
+    ordered = about.sort_values(["device", "from"], kind="stable", ignore_index=True)
     changed = np.ones(len(ordered), dtype=bool)
     changed[1:] = False
     for name in ("device", *ABOUT):
         values = ordered[name].fillna("").to_numpy(dtype=object)
         changed[1:] |= values[1:] != values[:-1]
-    lines = ordered.loc[changed, ["device", "time", *ABOUT]].rename(columns={"time": "from"})
-    return lines.assign(side=lines["device"].map(_sides(rows, sides)).astype("str")).reset_index(drop=True)
+    lines = ordered.loc[changed, ["device", "from", *ABOUT]]
+    return lines.assign(side=lines["device"].map(_sides(last, sides)).astype("str")).reset_index(drop=True)
 
 
-def _sides(rows: pd.DataFrame, sides: Mapping[str, str | None]) -> dict[str, str | None]:
+def _sides(last: pd.DataFrame, sides: Mapping[str, str | None]) -> dict[str, str | None]:
     given: dict[str, str | None] = {}
-    for device, source in rows[["device", "source"]].drop_duplicates().sort_values(["device", "source"]).to_numpy():
+    for device, source in last[["device", "source"]].drop_duplicates().sort_values(["device", "source"]).to_numpy():
         side = sides[source]
         if given.setdefault(device, side) != side:
             raise DataError(

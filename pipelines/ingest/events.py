@@ -128,13 +128,6 @@ def decode_endings(
     return _batch(records, mapping.name, read)
 
 
-def last_row_events(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """An event at every device's last row, known when that row was."""
-    last = rows.sort_values(["device", "time", "received"]).groupby("device", sort=True).tail(1)
-    found = last[["device", "time", "received"]].reset_index(drop=True)
-    return found.assign(kind=pd.array([kind] * len(found), dtype="str"), value=np.nan)[list(COLUMNS)]
-
-
 def _batch(records: Records, source: str, read: Any) -> EventBatch:
     found: list[_Found] = []
     lines: list[int] = []

@@ -1,73 +1,110 @@
-"""Raw payloads of any vendor → rows, events, labels, devices and quarantine; nothing is lost on the way."""
+"""Raw payloads of any vendor → rows, events, labels, devices and quarantine; nothing is lost on the way.
+
+Raw files that are new go through their decoders and onto the disk, sorted by part (`runs`); each part that they touch
+is written from them and from what it held (`part`); what is known of the whole is renewed (`books`); and all takes
+its place at once (`commit`). The same files give the same bytes, whatever order they came in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
+from typing import Any, TypeVar
 
 from fleetloop_edge.mapping import SourceMap
-from fleetloop_edge.spec import spec_hash
 from pipelines.errors import DataError, ParamsError
-from pipelines.ingest import schema, store
-from pipelines.ingest.account import Fate, accounting, channel_statistics, fate
-from pipelines.ingest.batch import ABOUT, Batch, Joined, Quarantined, Words
+from pipelines.ingest import books, store
+from pipelines.ingest.commit import Change, finish
 from pipelines.ingest.compile import channels_of, compile_source
-from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
-from pipelines.ingest.devices import devices_of
-from pipelines.ingest.duplicates import CONFLICT, CONFLICT_RULE, DUPLICATE, KEPT, Status, judge
-from pipelines.ingest.events import (
-    EventBatch,
-    LabelBatch,
-    all_labels,
-    decode_endings,
-    decode_events,
-    decode_labels,
-    last_row_events,
-)
+from pipelines.ingest.decode import check_decoder
+from pipelines.ingest.decoded import Decoded, decode_file
+from pipelines.ingest.part import FACTS, ORIGINS, ROWS, SPARE, Job, Written, write_part
+from pipelines.ingest.plan import ENGINE, Known, Plan, engine, known, make_plan, versions
+from pipelines.ingest.report import report
+from pipelines.ingest.runs import Extent, Runs
 from pipelines.ingest.source_files import RawFile, files_of
-from pipelines.params import DatasetSpec
+from pipelines.ingest.state import read_state, renewed
+from pipelines.params import Compute, DatasetSpec
 
-PART_ROWS = 250_000  # quarantine entries a file
+A = TypeVar("A")
+B = TypeVar("B")
+WORK = ".ingest"
+"""A folder beside the tables, for what is on its way."""
 
-
-@dataclass
-class _Ledger:
-    """What has been counted and set aside so far."""
-
-    fates: list[Fate] = field(default_factory=list)
-    aside: list[tuple[str, str, Quarantined]] = field(default_factory=list)  # source, file, entry
-    events: list[pa.Table] = field(default_factory=list)  # that rows told
-    labels: list[pa.Table] = field(default_factory=list)
-
-    def enter(self, source: str, origin: Joined | EventBatch | LabelBatch, record: Any, status: Status) -> None:
-        """record, status: of each part of a row."""
-        self.fates.append(fate(source, origin.file, origin.records, record, status, origin.quarantined))
-        self.aside += [(source, origin.file, entry) for entry in origin.quarantined]
+Each = Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]
 
 
-def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path) -> dict[str, Any]:
-    """Fill `tables` from the files below `raw`; the report (accounting, statistics by channel).
+def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path, compute: Compute | None = None) -> dict[str, Any]:
+    """Bring `tables` up to what lies below `raw`; the report (accounting, statistics by channel and device).
 
-    The same files give the same bytes, whatever order they came in. Raises DataError or ParamsError.
+    Only what raw files that are new, changed or gone touch is written; where there is none, no row is read. It may be
+    killed at any point and started again. Raises DataError or ParamsError.
     """
+    room = tables.parent
+    finish(room, room / WORK)
     maps = _maps(name, dataset)
     files = _files(name, dataset, raw)
-    ledger = _Ledger()
-    rows = _rows(dataset, maps, files, ledger)
-    if rows.empty:
-        raise DataError(f"{raw}: not one row could be read; the first reason: {_first_reason(ledger)}")
-    events = _events(dataset, maps, files, rows, ledger)
-    _write(dataset, tables, rows, events, ledger, maps)
-    channels = tuple(dataset.channels)
-    counts = accounting(ledger.fates)
-    found = {"rows": len(rows), "devices": int(rows["device"].nunique()), "events": len(events)}
-    return counts | found | {"channels": channel_statistics(rows, channels)}
+    code = engine()
+    stored = known(tables, dataset)
+    mapping = versions(dataset)
+    listed = [(key, file) for key, some in files.items() for file in some]
+    plan = make_plan(listed, stored, dataset, _engine(room) == code)
+    if not plan.nothing:
+        run = Run(dataset, raw, tables, maps, files, mapping, plan, stored)
+        _renew(run, code, compute or Compute())
+    return report(tables, dataset)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run works on."""
+
+    dataset: DatasetSpec
+    raw: Path
+    tables: Path
+    maps: dict[str, SourceMap]
+    files: dict[str, list[RawFile]]
+    mapping: dict[str, str]  # versions, by source
+    plan: Plan
+    stored: Known | None
+
+    @property
+    def work(self) -> Path:
+        return self.tables.parent / WORK
+
+    @property
+    def base(self) -> Path:
+        """The tables to build upon: those that are stored, or none."""
+        return self.work / "nothing" if self.plan.anew else self.tables
+
+
+def _renew(run: Run, code: str, compute: Compute) -> None:
+    change = Change(run.tables.parent, run.work)
+    staged = change.new(run.tables.name)
+    channels = tuple(run.dataset.channels)
+    runs = Runs(run.work / "runs", channels, run.dataset.storage)
+    with _workers(compute) as each:
+        decoded = list(each(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
+        runs.flush()
+        written = list(each(write_part, _jobs(run, runs, staged)))
+    old = run.stored.entries if run.stored and not run.plan.anew else {}
+    entries = {**old, **{f"{part.name}.parquet": part.entry for part in written}}
+    entries = {name: entry for name, entry in sorted(entries.items()) if entry is not None}
+    if not entries:
+        raise DataError(f"{run.raw}: not one row could be read; the first reason: {_first_reason(decoded)}")
+    manifest = store.manifest(entries, run.dataset.storage, channels)
+    (staged / "rows").mkdir(parents=True, exist_ok=True)
+    (staged / "rows" / store.MANIFEST).write_bytes(manifest)
+    state = renewed(read_state(run.base), {part.name: part.state for part in written})
+    books.write(run, staged, state, decoded, written)
+    change.new(ENGINE).write_text(json.dumps({"code": code}) + "\n")
+    _drop_stale(run, change, staged, written)
+    change.commit()
 
 
 def _maps(name: str, dataset: DatasetSpec) -> dict[str, SourceMap]:
@@ -80,163 +117,73 @@ def _maps(name: str, dataset: DatasetSpec) -> dict[str, SourceMap]:
 def _files(name: str, dataset: DatasetSpec, raw: Path) -> dict[str, list[RawFile]]:
     for key, source in dataset.sources.items():
         check_decoder(source, f"params.yaml: datasets.{name}.sources.{key}")
+    if not any(source.kind == "rows" for source in dataset.sources.values()):
+        raise ParamsError("the dataset has no source of kind rows; add one to its sources in params.yaml")
     return {key: files_of(key, source, name, dataset, raw) for key, source in dataset.sources.items()}
 
 
-def _rows(
-    dataset: DatasetSpec, maps: dict[str, SourceMap], files: dict[str, list[RawFile]], ledger: _Ledger
-) -> pd.DataFrame:
-    """Accepted rows of all sources, with times as UTC and the source that sent them."""
-    channels = channels_of(dataset)
-    sources = {key: source for key, source in dataset.sources.items() if source.kind == "rows"}
-    decoded = [
-        (file, batch)
-        for key, source in sources.items()
-        for file in files[key]
-        for batch in decode_rows(file, source, maps[key], channels)
+def _engine(room: Path) -> str | None:
+    path = room / ENGINE
+    try:
+        return str(json.loads(path.read_text())["code"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _of_rows(run: Run) -> list[tuple[str, RawFile]]:
+    return [(key, file) for key, file in run.plan.fresh if run.dataset.sources[key].kind == "rows"]
+
+
+def _decode(run: Run, runs: Runs, key: str, file: RawFile) -> Decoded:
+    source = run.dataset.sources[key]
+    return decode_file(file, source, run.maps[key], run.mapping[key], channels_of(run.dataset), runs)
+
+
+def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:
+    index = _noted(run.work, runs.index().text())
+    replaced = _noted(run.work, json.dumps(sorted(run.plan.void)))
+    storage = run.dataset.storage
+    new: dict[str, list[Extent]] = {store.part_name(*part, storage): extents for part, extents in runs.parts.items()}
+    held = read_state(run.base)["parts"]
+    void = [key in run.plan.void for key in zip(held["source"], held["file"], strict=True)]
+    touched = sorted({*new, *held["part"][void]}, key=lambda part: _size(new.get(part, ())), reverse=True)
+    channels = tuple(run.dataset.channels)
+    return [
+        Job(part, tuple(new.get(part, ())), index, replaced, run.base, staged, channels, run.dataset.period_s)
+        for part in touched
     ]
-    if not decoded:
-        raise ParamsError("the dataset has no source of kind rows; add one to its sources in params.yaml")
-    batches = [batch for _, batch in decoded]
-    every = pd.concat([_frame(b, tuple(channels)) for b in batches], ignore_index=True)
-    status = judge(every, tuple(channels))
-    start = 0
-    for file, batch in decoded:
-        stop = start + len(batch.rows)
-        for origin in batch.origins():
-            fell = status[start:stop][origin.parts.row]
-            _set_aside_conflicts(file.beside(origin.file), origin, every.iloc[start:stop], fell)
-            ledger.enter(batch.source, origin, origin.parts.record, fell)
-        ledger.events += [] if batch.events is None else [batch.events]
-        ledger.labels += [] if batch.labels is None else [batch.labels]
-        start = stop
-    kept: pd.DataFrame = every[status == KEPT].reset_index(drop=True)
-    return kept
 
 
-def _frame(batch: Batch, channels: tuple[str, ...]) -> pd.DataFrame:
-    rows = batch.rows
-    columns: dict[str, Any] = {
-        "device": _text(rows.device),
-        "time": schema.utc(rows.time),
-        "received": schema.utc(rows.received),
-    }
-    nothing = np.full(len(rows), np.nan, dtype=np.float32)
-    columns |= {name: rows.values.get(name, nothing) for name in channels}
-    columns |= {name: _text(rows.about[name]) if name in rows.about else None for name in ABOUT}
-    return pd.DataFrame(columns | {"record": rows.record}).assign(source=batch.source, file=batch.file)
+def _noted(folder: Path, text: str) -> Path:
+    """A file named by its content: whoever has read it once may rely on what was in it."""
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    path.write_text(text)
+    return path
 
 
-def _text(column: Words) -> Any:
-    return pd.array([*column.words, None], dtype="str").take(column.codes)
+def _size(extents: Iterable[Extent]) -> int:
+    return sum(extent.stop - extent.start for extent in extents)
 
 
-def _set_aside_conflicts(file: RawFile, origin: Joined, rows: pd.DataFrame, fell: Status) -> None:
-    """The losers go to the quarantine; they are few, so their lines are read once more. fell: of each part."""
-    lost = fell == CONFLICT
-    losers = rows.iloc[origin.parts.row[lost]]
-    for record, device, time in zip(origin.parts.record[lost].tolist(), losers["device"], losers["time"], strict=True):
-        reason = f"another record of {device!r} at {time.isoformat()} says otherwise and was received first"
-        origin.quarantined.append(Quarantined(record, None, CONFLICT_RULE, reason, file.line(record)))
+def _drop_stale(run: Run, change: Change, staged: Path, written: list[Written]) -> None:
+    """What this run has written nothing for, though it was to."""
+    if run.plan.anew:
+        names = {f.relative_to(run.tables).as_posix() for f in run.tables.rglob("*") if f.is_file()}
+    else:
+        folders = (ROWS, ORIGINS, SPARE, FACTS, "quarantine/conflicts")
+        names = {f"{folder}/{part.name}.parquet" for part in written for folder in folders}
+        names |= books.touched(run)
+    for name in names:
+        if not (staged / name).is_file():
+            change.drop(f"{run.tables.name}/{name}")
 
 
-def _events(
-    dataset: DatasetSpec,
-    maps: dict[str, SourceMap],
-    files: dict[str, list[RawFile]],
-    rows: pd.DataFrame,
-    ledger: _Ledger,
-) -> pd.DataFrame:
-    seconds = rows.groupby("device")["time"].max().map(lambda t: t.timestamp())
-    last = {str(device): float(at) for device, at in seconds.items()}
-    batches: list[EventBatch] = []
-    for key, source in dataset.sources.items():
-        for file in files[key] if source.kind != "rows" else ():
-            records = decode_records(file, source, maps[key])
-            if source.kind == "labels":
-                labels = decode_labels(records, source, maps[key])
-                ledger.enter(key, labels, labels.record, np.full(len(labels.record), KEPT, dtype=np.int8))
-                ledger.labels.append(labels.labels)
-            elif source.kind == "events":
-                batches.append(decode_events(records, source, maps[key]))
-            else:
-                batches.append(decode_endings(records, source, maps[key], last, dataset.period_s))
-    told = [table.to_pandas() for table in ledger.events]
-    told += [_logged(batches, ledger), *_told_by_last_rows(dataset, rows)]
-    every: pd.DataFrame = pd.concat(told, ignore_index=True)
-    return every
+@contextmanager
+def _workers(compute: Compute) -> Iterator[Any]:
+    """`each(function, items)`: results in the items' order, several at work at once."""
+    with ThreadPoolExecutor(compute.threads) as pool:
+        yield pool.map
 
 
-def _logged(batches: list[EventBatch], ledger: _Ledger) -> pd.DataFrame:
-    """Events of the logs; the same event said again is a duplicate."""
-    kept = []
-    seen: set[tuple[object, ...]] = set()
-    for batch in batches:
-        status = np.full(len(batch.events), KEPT, dtype=np.int8)
-        for i, key in enumerate(_event_keys(batch.events)):
-            status[i] = DUPLICATE if key in seen else KEPT
-            seen.add(key)
-        ledger.enter(batch.source, batch, batch.events["record"].to_numpy(), status)
-        kept.append(batch.events[status == KEPT])
-    if not kept:
-        empty: pd.DataFrame = schema.EVENTS.empty_table().to_pandas()
-        return empty
-    events: pd.DataFrame = pd.concat(kept, ignore_index=True)
-    return events.assign(time=schema.moments(events["time"]), received=schema.moments(events["received"]))
-
-
-def _event_keys(events: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    values = (None if np.isnan(value) else value for value in events["value"])  # NaN equals nothing, itself included
-    return zip(events["device"], events["time"], events["kind"], values, strict=True)
-
-
-def _told_by_last_rows(dataset: DatasetSpec, rows: pd.DataFrame) -> list[pd.DataFrame]:
-    told = []
-    for key, source in dataset.sources.items():
-        if source.kind == "rows" and source.ending is not None and source.ending.field is None:
-            told.append(last_row_events(rows[rows["source"] == key], source.ending.event))
-    return told
-
-
-def _write(
-    dataset: DatasetSpec,
-    tables: Path,
-    rows: pd.DataFrame,
-    events: pd.DataFrame,
-    ledger: _Ledger,
-    maps: dict[str, SourceMap],
-) -> None:
-    store.write_rows(tables / "rows", rows, tuple(dataset.channels), dataset.storage)
-    sides = {key: source.side for key, source in dataset.sources.items()}
-    ordered = events.sort_values(["device", "time", "kind", "received"], kind="stable")
-    store.write_changed(tables / "events.parquet", schema.to_table(ordered, schema.EVENTS))
-    store.write_changed(tables / "labels.parquet", all_labels(ledger.labels))
-    store.write_changed(tables / "devices.parquet", schema.to_table(devices_of(rows, sides), schema.DEVICES))
-    fates = pd.DataFrame([vars(f) for f in ledger.fates]).sort_values(["source", "file"])
-    store.write_changed(tables / "files.parquet", schema.to_table(fates, schema.FILES))
-    _write_quarantine(tables / "quarantine", ledger, {key: spec_hash(m)[:16] for key, m in maps.items()})
-
-
-def _write_quarantine(folder: Path, ledger: _Ledger, mapping: dict[str, str]) -> None:
-    entries = [
-        (source, file, e.record, e.channel, e.rule, e.reason, e.raw, mapping[source])
-        for source, file, e in ledger.aside
-    ]
-    entries.sort(key=lambda e: (e[0], e[1], e[2], e[3] or "", e[4], e[5]))
-    names = set()
-    for part, start in enumerate(range(0, max(len(entries), 1), PART_ROWS)):
-        columns = list(zip(*entries[start : start + PART_ROWS], strict=True)) or [()] * len(schema.QUARANTINE)
-        arrays = [pa.array(list(c), t) for c, t in zip(columns, schema.QUARANTINE.types, strict=True)]
-        names.add(f"part-{part:04d}.parquet")
-        table = pa.Table.from_arrays(arrays, schema=schema.QUARANTINE)
-        store.write_changed(folder / f"part-{part:04d}.parquet", table)
-    for stale in folder.glob("part-*.parquet"):
-        if stale.name not in names:
-            stale.unlink()
-
-
-def _first_reason(ledger: _Ledger) -> str:
-    if not ledger.aside:
-        return "there is no record in them"
-    _, file, entry = ledger.aside[0]
-    return f"{file} row {entry.record}: {entry.reason}"
+def _first_reason(decoded: list[Decoded]) -> str:
+    return next((one.first_reason for one in decoded if one.first_reason), "there is no record in them")

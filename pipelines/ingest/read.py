@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import DataError
 from pipelines.files import Place, read_json, read_table
+from pipelines.ingest.schema import QUARANTINE, QUARANTINE_ORDER
 
 KEYS = ("device", "time", "received")
 
@@ -66,11 +67,16 @@ def read_files(place: Place, dataset: str) -> pd.DataFrame:
 
 
 def read_quarantine(place: Place, dataset: str) -> pd.DataFrame:
-    """source, file, record (line), channel (None: the whole record), rule, reason, raw (bytes), mapping (hash)."""
-    folder = _tables(place, dataset) / "quarantine"
-    made_by = f"fleetloop stage ingest {dataset}"
-    parts = sorted(folder.glob("part-*.parquet")) or [folder / "part-0000.parquet"]
-    return pd.concat([read_table(part, made_by) for part in parts], ignore_index=True)
+    """source, file, record (line), offset (bytes), channel (None: the whole record), device, rule, reason, raw (bytes),
+    mapping (version); sorted by source, file and record."""
+    tables = _tables(place, dataset)
+    if not tables.is_dir():
+        raise DataError(f"{tables} does not exist; make it with `fleetloop stage ingest {dataset}`")
+    parts = sorted((tables / "quarantine").rglob("*.parquet"))
+    empty = QUARANTINE.empty_table()
+    frames = [pq.read_table(part, schema=QUARANTINE, partitioning=None) for part in parts]
+    frame: pd.DataFrame = pa.concat_tables([empty, *frames]).to_pandas()
+    return frame.sort_values(QUARANTINE_ORDER, kind="stable", na_position="first", ignore_index=True)
 
 
 def ingest_report(place: Place, dataset: str) -> dict[str, Any]:

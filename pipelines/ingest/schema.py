@@ -43,13 +43,16 @@ QUARANTINE = pa.schema(
         ("source", pa.string()),
         ("file", pa.string()),
         ("record", pa.int64()),
+        ("offset", pa.int64()),
         ("channel", pa.string()),
+        ("device", pa.string()),
         ("rule", pa.string()),
         ("reason", pa.string()),
         ("raw", pa.binary()),
         ("mapping", pa.string()),
     ]
 )
+QUARANTINE_ORDER = ["source", "file", "record", "channel", "rule", "reason", "device"]
 FILES = pa.schema(
     [
         ("source", pa.string()),
@@ -59,8 +62,16 @@ FILES = pa.schema(
         ("quarantined", pa.int64()),
         ("duplicates", pa.int64()),
         ("cells_quarantined", pa.int64()),
+        ("sha256", pa.string()),
+        ("mapping", pa.string()),
+        ("lead", pa.string()),
+        ("rows", pa.int64()),
+        ("placed", pa.int64()),
+        ("whole", pa.int64()),
     ]
 )
+"""The accounting by raw file, and what tells whether it must be read again. lead: the file that it is joined to, itself
+where it stands alone. rows: decoded from it. placed: records that have rows. whole: records set aside by decoding."""
 
 
 def rows_schema(channels: tuple[str, ...]) -> pa.Schema:

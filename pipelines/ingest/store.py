@@ -1,12 +1,8 @@
-"""The tables folder: rows in buckets by device and spans of time, events, devices, labels, quarantine.
-
-A file is written only where its bytes change, to a temporary name and renamed: the folder may be links into a cache.
-"""
+"""Where rows are kept: bucket=<hash(device) % n>/<span of time>.parquet, and a manifest of these files."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -14,15 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from pipelines.files import write_bytes
+from pipelines.errors import DataError
+from pipelines.files import replacing, write_bytes
+from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.schema import rows_schema
 from pipelines.params import Storage
 
 MANIFEST = "manifest.json"
-_SPAN = {"day": "D", "month": "M", "year": "Y"}
+_KIND = {"all": 0, "day": 1, "month": 2, "year": 3}  # as in `kernels`
+_UNIT = {"day": "D", "month": "M", "year": "Y"}
 
 
 def bucket_of(device: str, buckets: int) -> int:
@@ -30,55 +27,68 @@ def bucket_of(device: str, buckets: int) -> int:
     return int.from_bytes(hashlib.sha256(device.encode()).digest()[:8], "big") % buckets
 
 
-def write_rows(folder: Path, rows: pd.DataFrame, channels: tuple[str, ...], storage: Storage) -> None:
-    """Write rows/ and its manifest; files that no longer hold a row vanish.
+def span_kind(storage: Storage) -> int:
+    """The kind of span as `kernels` know it."""
+    return _KIND[storage.span]
 
-    rows: device, time and received (datetime64[us, UTC]), channels float32; any order.
+
+def part_name(bucket: int, span: int, storage: Storage) -> str:
+    """The file of a bucket and a span (counted from 1970), without ending: bucket=0/2026-01."""
+    word = storage.span if storage.span == "all" else str(np.int64(span).astype(f"datetime64[{_UNIT[storage.span]}]"))
+    return f"bucket={bucket}/{word}"
+
+
+def write_rows(folder: Path, rows: pd.DataFrame, channels: tuple[str, ...], storage: Storage) -> None:
+    """Write rows/ and its manifest, whole.
+
+    rows: device, time and received (datetime64[us, UTC]), channels float32; any order. The folder holds nothing else.
     """
     ordered = rows.sort_values(["device", "time", "received"], kind="stable")
     names, codes = np.unique(ordered["device"].to_numpy(dtype=object), return_inverse=True)
     buckets = np.asarray([bucket_of(name, storage.buckets) for name in names], dtype=np.int64)[codes]
-    spans = _spans(ordered["time"], storage.span)
     entries: dict[str, Any] = {}
     schema = rows_schema(channels)
-    for (bucket, span), part in ordered.groupby([buckets, spans], sort=True):
-        name = f"bucket={bucket}/{span}.parquet"
+    key: Any
+    for key, part in ordered.groupby([buckets, _spans(ordered["time"], storage)], sort=True):
+        name = f"{part_name(int(key[0]), int(key[1]), storage)}.parquet"
         table = pa.Table.from_pandas(part[schema.names], schema=schema, preserve_index=False)
-        entries[name] = _entry(part, write_changed(folder / name, table))
-    for stale in sorted(folder.glob("bucket=*/*.parquet")):
-        if stale.relative_to(folder).as_posix() not in entries:
-            stale.unlink()
-    _write_manifest(folder / MANIFEST, entries, storage, channels)
+        with replacing(folder / name) as path:
+            write_parquet(path, table)
+            digest = sha256_of(path)
+        entries[name] = entry(len(part), part["time"].min(), part["time"].max(), digest)
+    write_bytes(folder / MANIFEST, manifest(entries, storage, channels))
 
 
-def _spans(times: pd.Series[pd.Timestamp], span: str) -> NDArray[np.object_]:
-    """The name of each time's file: 2026-01-31, 2026-01, 2026 or all."""
-    if span not in _SPAN:
-        return np.full(len(times), span, dtype=object)
-    starts = times.dt.tz_localize(None).to_numpy().astype(f"datetime64[{_SPAN[span]}]")
-    distinct, codes = np.unique(starts, return_inverse=True)
-    return distinct.astype(str).astype(object)[codes]
+def _spans(times: pd.Series[pd.Timestamp], storage: Storage) -> Any:
+    if storage.span == "all":
+        return np.zeros(len(times), dtype=np.int64)
+    return times.dt.tz_localize(None).to_numpy().astype(f"datetime64[{_UNIT[storage.span]}]").astype(np.int64)
 
 
-def write_changed(path: Path, table: pa.Table) -> str:
-    """Write Parquet unless the file already has these very bytes; their sha256."""
-    sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", compression_level=1)
-    return write_if_changed(path, sink.getvalue())
+def sha256_of(path: Path) -> str:
+    """A file's sha256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_if_changed(path: Path, data: bytes) -> str:
-    """Write a file unless it already has these very bytes; their sha256."""
-    if not path.is_file() or path.read_bytes() != data:
-        write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+def entry(rows: int, first: pd.Timestamp, last: pd.Timestamp, digest: str) -> dict[str, Any]:
+    """What the manifest says of a file."""
+    return {"rows": rows, "from": first.isoformat(), "to": last.isoformat(), "sha256": digest}
 
 
-def _entry(part: pd.DataFrame, digest: str) -> dict[str, Any]:
-    first, last = part["time"].min(), part["time"].max()
-    return {"rows": len(part), "from": first.isoformat(), "to": last.isoformat(), "sha256": digest}
+def manifest(entries: dict[str, Any], storage: Storage, channels: tuple[str, ...]) -> bytes:
+    """The manifest of rows/: its files, the channels, and how rows are parted."""
+    said = {"files": entries, "channels": list(channels), **storage.model_dump()}
+    return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
 
 
-def _write_manifest(path: Path, entries: dict[str, Any], storage: Storage, channels: tuple[str, ...]) -> None:
-    manifest = {"files": entries, "channels": list(channels), **storage.model_dump()}
-    write_if_changed(path, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a rows folder, None where there is none. Raises DataError where it cannot be read."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        said: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read ({error}); delete {folder} and ingest again") from None
+    return said

@@ -33,6 +33,12 @@ class Storage(Frozen):
     span: Literal["day", "month", "year", "all"] = "month"
 
 
+class Compute(Frozen):
+    """Where the work is done; it changes no byte of what comes out."""
+
+    threads: int = Field(2, ge=1, le=256)  # parts and files at work at once
+
+
 class Contract(Frozen):
     """What the rows must keep. Row rules send a row to the rejected keys; table rules fail the stage or warn."""
 

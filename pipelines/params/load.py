@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from pipelines.errors import ParamsError
 from pipelines.frozen import Frozen
-from pipelines.params.dataset import DatasetSpec
+from pipelines.params.dataset import Compute, DatasetSpec
 from pipelines.params.expand import expand_keys
 from pipelines.params.use_case import UseCaseSpec
 
@@ -41,6 +41,7 @@ class Params(Frozen):
     active: Active
     datasets: dict[str, DatasetSpec]
     use_cases: dict[str, UseCaseSpec]
+    compute: Compute = Compute()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Params:

@@ -1,0 +1,124 @@
+"""Raw files through their decoders: rows to the runs, everything else kept by file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fleetloop_edge.mapping import SourceMap
+from fleetloop_edge.spec import Channel
+from pipelines.errors import DataError
+from pipelines.ingest.account import cells, whole_records
+from pipelines.ingest.batch import Batch, Joined
+from pipelines.ingest.decode import decode_rows
+from pipelines.ingest.quarantine import entries_of
+from pipelines.ingest.runs import Runs
+from pipelines.ingest.source_files import RawFile
+from pipelines.ingest.store import sha256_of
+from pipelines.params import SourceSpec
+
+
+@dataclass
+class Decoded:
+    """What came of one raw file, and of those joined to it.
+
+    rows: decoded. origins: the accounting of each file. placed: records that have rows; None where rows come of
+    several records: then `shares` (file, row, record) says of which. quarantine: as in schema.QUARANTINE. told: tables
+    of events and labels that the rows' own columns tell.
+    """
+
+    source: str
+    file: RawFile
+    rows: int = 0
+    placed: int | None = 0
+    origins: list[Joined] = field(default_factory=list)
+    shares: list[pd.DataFrame] = field(default_factory=list)
+    quarantine: list[pd.DataFrame] = field(default_factory=list)
+    told: dict[str, list[pa.Table]] = field(default_factory=lambda: {"events": [], "labels": []})
+
+    @property
+    def first_reason(self) -> str | None:
+        """Why nothing came of its first record, if it was set aside."""
+        for frame in self.quarantine:
+            for line in frame.head(1).itertuples():
+                return f"{line.file} row {line.record}: {line.reason}"
+        return None
+
+
+def decode_file(
+    file: RawFile, source: SourceSpec, mapping: SourceMap, version: str, channels: dict[str, Channel], runs: Runs
+) -> Decoded:
+    """Decode one file and hand its rows to the runs. Raises DataError where nothing of it can be used."""
+    found = Decoded(mapping.name, file)
+    for batch in decode_rows(file, source, mapping, channels):
+        _enter(found, batch, version, runs)
+        for name in found.told:
+            table = getattr(batch, name)
+            if table is not None and len(table):
+                found.told[name].append(table)
+    return found
+
+
+def _enter(found: Decoded, batch: Batch, version: str, runs: Runs) -> None:
+    simple = batch.parts is None and not batch.joined
+    for origin in batch.origins():
+        rows = batch.rows if origin.file == batch.file else None
+        file = found.file if origin.file == found.file.name else found.file.beside(origin.file)
+        found.quarantine.append(entries_of(found.source, file, origin.quarantined, version, rows))
+        found.origins.append(origin)
+    if simple:
+        placed = runs.add(batch)
+        found.placed = None if found.placed is None else found.placed + placed
+        if batch.records != placed + whole_records(batch.quarantined):
+            raise DataError(
+                f"{batch.file} (source {batch.source!r}): {batch.records} records came in but {placed} have rows and "
+                f"{whole_records(batch.quarantined)} are in quarantine; this is a bug of the decoder "
+                f"{batch.source!r}: please report it with the file"
+            )
+    else:
+        found.placed = None
+        found.shares += [_shares(origin, found.rows) for origin in batch.origins()]
+        place = np.arange(found.rows, found.rows + len(batch.rows), dtype=np.int64)
+        runs.add(replace(batch, rows=replace(batch.rows, record=place)))
+    found.rows += len(batch.rows)
+
+
+def _shares(origin: Joined, base: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "file": pd.array([origin.file] * len(origin.parts.row), dtype="str"),
+            "row": origin.parts.row + base,
+            "record": origin.parts.record,
+        }
+    )
+
+
+def file_lines(found: Sequence[Decoded], version: dict[str, str], digests: dict[str, str]) -> list[dict[str, Any]]:
+    """A line of schema.FILES for each file, its fate still open."""
+    lines = []
+    for one in found:
+        of: dict[str, list[Joined]] = {}
+        for origin in one.origins:
+            of.setdefault(origin.file, []).append(origin)
+        for name, origins in of.items():
+            entries = [entry for origin in origins for entry in origin.quarantined]
+            lines.append(
+                {
+                    "source": one.source,
+                    "file": name,
+                    "records": sum(origin.records for origin in origins),
+                    "cells_quarantined": cells(entries),
+                    "sha256": digests.get(name) or sha256_of(one.file.beside(name).path),
+                    "mapping": version[one.source],
+                    "lead": one.file.name,
+                    "rows": one.rows if name == one.file.name else 0,
+                    "placed": -1 if one.placed is None else one.placed,
+                    "whole": whole_records(entries),
+                }
+            )
+    return lines

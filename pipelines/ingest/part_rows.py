@@ -1,0 +1,159 @@
+"""A part's rows in memory: from the runs and from its own stored files, under one set of codes; and back to tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines.ingest import schema
+from pipelines.ingest.runs import KEYS, Extent, Index, Origin, read_extent
+
+File = tuple[str, str]
+"""Source and file."""
+
+
+@dataclass
+class PartRows:
+    """n rows as columns. keys: as in a run, with codes into `devices` and `origins`, both sorted. values: (C, n)."""
+
+    devices: list[str]
+    origins: list[Origin]
+    keys: dict[str, NDArray[Any]]
+    values: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.keys["time"])
+
+    def chosen(self, order: NDArray[np.int64]) -> PartRows:
+        """The rows in `order`, in that order. Takes the values' memory over: this object is not to be used again."""
+        from pipelines.ingest import kernels  # numba: only where it computes
+
+        keys = {}
+        for name, column in self.keys.items():
+            keys[name] = np.empty(len(order), dtype=column.dtype)
+            kernels.take(column, order, keys[name])
+        row = np.empty(len(order), dtype=np.float32)
+        for column in self.values:
+            kernels.take(column, order, row)
+            column[: len(order)] = row
+        return PartRows(self.devices, self.origins, keys, self.values[:, : len(order)])
+
+    def copied(self, order: NDArray[np.int64]) -> PartRows:
+        """A few of the rows, in `order`."""
+        keys = {name: column[order] for name, column in self.keys.items()}
+        return PartRows(self.devices, self.origins, keys, self.values[:, order])
+
+
+def load(
+    extents: Sequence[Extent],
+    index: Index,
+    stored: Iterable[tuple[Path, ...]],
+    replaced: frozenset[File],
+    channels: tuple[str, ...],
+) -> PartRows:
+    """All rows of a part: those of the runs, and the stored ones whose raw file is not replaced.
+
+    stored: files whose columns stand side by side; those that do not exist are skipped.
+    """
+    known = [_still_valid(paths, replaced) for paths in stored if all(path.is_file() for path in paths)]
+    total = sum(e.stop - e.start for e in extents) + sum(len(table) for table in known)
+    keys = {name: np.empty(total, dtype=kind) for name, kind in KEYS.items()}
+    values = np.empty((len(channels), total), dtype=np.float32)
+    columns = keys | dict(zip(channels, values, strict=True))
+    kinds = {name: column.dtype for name, column in columns.items()}
+    devices, origins = _codes(index.devices), _codes(index.origins)
+    at = 0
+    for extent in extents:
+        read_extent(extent, kinds, columns, at)
+        at += extent.stop - extent.start
+    for table in known:
+        _copy(table, {name: column[at : at + len(table)] for name, column in columns.items()}, devices, origins)
+        at += len(table)
+    names, keys["device"] = _ranked(list(devices), keys["device"], key=str)
+    who, keys["origin"] = _ranked(list(origins), keys["origin"], key=_by_words)
+    return PartRows(names, who, keys, values)
+
+
+def said(rows: PartRows, channels: tuple[str, ...]) -> pa.Table:
+    """As in schema.rows_schema."""
+    keys = rows.keys
+    columns: dict[str, Any] = {
+        "device": pa.DictionaryArray.from_arrays(keys["device"], pa.array(rows.devices, pa.string())),
+        "time": pa.array(keys["time"]).cast(schema.MOMENT),
+        "received": pa.array(keys["received"]).cast(schema.MOMENT),
+    }
+    columns |= {name: pa.array(v, from_pandas=True) for name, v in zip(channels, rows.values, strict=True)}
+    return pa.table(columns)
+
+
+def came_from(rows: PartRows) -> pa.Table:
+    """Where each row came from: origin (JSON of source, file, site, vendor, firmware), record and siblings."""
+    words = [json.dumps(origin, ensure_ascii=False) for origin in rows.origins]
+    codes = pa.DictionaryArray.from_arrays(rows.keys["origin"], pa.array(words, pa.string()))
+    return pa.table({"_origin": codes, "_record": rows.keys["record"], "_siblings": rows.keys["siblings"]})
+
+
+def beside(table: pa.Table, more: pa.Table) -> pa.Table:
+    """Two tables of the same rows as one."""
+    for field, column in zip(more.schema, more.columns, strict=True):
+        table = table.append_column(field, column)
+    return table
+
+
+def _still_valid(paths: Sequence[Path], replaced: frozenset[File]) -> pa.Table:
+    table, *more = (pq.read_table(path, partitioning=None, read_dictionary=["device", "_origin"]) for path in paths)
+    for other in more:
+        table = beside(table, other)
+    table = table.unify_dictionaries()
+    words = _dictionary(table, "_origin")[0]
+    void = [tuple(json.loads(word)[:2]) in replaced for word in words]
+    if not any(void):
+        return table
+    return table.filter(pa.array(~np.asarray(void)[_dictionary(table, "_origin")[1]]))
+
+
+def _copy(table: pa.Table, into: dict[str, NDArray[Any]], devices: dict[str, int], origins: dict[Origin, int]) -> None:
+    """One stored table into arrays; its words join the known ones."""
+    for name, column in into.items():
+        if name == "device":
+            words, codes = _dictionary(table, name)
+            column[:] = np.array([devices.setdefault(w, len(devices)) for w in words], dtype=np.int32)[codes]
+        elif name == "origin":
+            words, codes = _dictionary(table, "_origin")
+            found = [tuple(json.loads(word)) for word in words]
+            column[:] = np.array([origins.setdefault(o, len(origins)) for o in found], dtype=np.int32)[codes]
+        elif name in ("time", "received"):
+            column[:] = table[name].cast(pa.int64()).to_numpy()
+        else:
+            column[:] = table[f"_{name}" if name in KEYS else name].to_numpy()
+
+
+def _dictionary(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
+    whole = table[name].combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return whole.dictionary.to_pylist(), whole.indices.to_numpy()
+
+
+def _codes(words: Iterable[Any]) -> dict[Any, int]:
+    return {word: code for code, word in enumerate(words)}
+
+
+def _ranked(words: list[Any], codes: NDArray[np.int32], key: Any) -> tuple[list[Any], NDArray[np.int32]]:
+    """The words in use, sorted, and the codes into these."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(words))).tolist()
+    used.sort(key=lambda code: key(words[code]))
+    rank = np.zeros(len(words), dtype=np.int32)
+    rank[used] = np.arange(len(used), dtype=np.int32)
+    return [words[code] for code in used], rank[codes]
+
+
+def _by_words(origin: Origin) -> tuple[str, ...]:
+    return tuple(word or "" for word in origin)

@@ -1,0 +1,53 @@
+"""The ingest report, from what is kept of every part: no row is read for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.ingest.account import accounting
+from pipelines.ingest.part import FACTS
+from pipelines.ingest.state import read_state
+from pipelines.params import DatasetSpec
+
+
+def report(tables: Path, dataset: DatasetSpec) -> dict[str, Any]:
+    """Records in and where they went; rows, devices and events; statistics by channel."""
+    state = read_state(tables)
+    counts = accounting(pq.read_table(tables / "files.parquet").to_pandas())
+    steps = state["steps"]
+    rows = int(steps["rows"].sum())
+    found = {
+        "rows": rows,
+        "devices": int(steps["device"].nunique()),
+        "events": pq.read_metadata(tables / "events.parquet").num_rows,
+    }
+    return counts | found | {"channels": _channels(_facts(tables), tuple(dataset.channels), rows)}
+
+
+def _facts(tables: Path) -> pd.DataFrame:
+    files = sorted((tables / FACTS).rglob("*.parquet"))
+    frame: pd.DataFrame = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files]).to_pandas()
+    return frame
+
+
+def _channels(facts: pd.DataFrame, channels: tuple[str, ...], rows: int) -> dict[str, Any]:
+    """For each channel of the accepted rows: share missing, mean, sd, min, max; null where nothing was measured."""
+    found = {}
+    for name in channels:
+        own = facts[facts["channel"] == name]
+        count = int(own["measured"].sum())
+        named: dict[str, float | None] = dict.fromkeys(("mean", "sd", "min", "max"))
+        if count:
+            weight, mean = own["measured"].to_numpy(), own["mean"].to_numpy()
+            whole = float((weight * mean).sum() / count)
+            spread = float((own["m2"].to_numpy() + weight * np.square(mean - whole)).sum() / count)
+            figures = (whole, np.sqrt(spread), own["min"].min(), own["max"].max())
+            named = {key: float(f"{value:.9g}") for key, value in zip(named, figures, strict=True)}
+        found[name] = {"missing_share": round(1 - count / max(rows, 1), 9), **named}
+    return found

@@ -1,0 +1,208 @@
+"""Decoded rows on their way to their parts: kept on disk, so that memory holds a few batches whatever came in.
+
+A part is what one file of rows/ holds: the rows of a bucket and a span. A run is one file here: some hundred thousand
+rows as plain columns, sorted by part.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.ingest.batch import ABOUT, Batch, Words
+from pipelines.ingest.store import bucket_of, span_kind
+from pipelines.params import Storage
+
+RUN_ROWS = 1 << 19
+KEYS: dict[str, Any] = {
+    "device": np.int32,
+    "origin": np.int32,
+    "siblings": np.int32,
+    "time": np.int64,
+    "received": np.int64,
+    "record": np.int64,
+}
+"""Columns of a run, before the channels. siblings: how many rows the row's record has."""
+
+Part = tuple[int, int]
+"""Bucket, and span counted from 1970."""
+
+Origin = tuple[str, str, str | None, str | None, str | None]
+"""Source, file, site, vendor, firmware: what the rows of a device mostly share."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Rows start..stop of a run of `rows` rows: those of one part."""
+
+    path: Path
+    rows: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """What the codes in the runs mean."""
+
+    devices: tuple[str, ...]
+    origins: tuple[Origin, ...]
+
+    def text(self) -> str:
+        return json.dumps([self.devices, self.origins])
+
+    @staticmethod
+    def read(path: Path) -> Index:
+        devices, origins = json.loads(path.read_text())
+        return Index(tuple(devices), tuple(tuple(origin) for origin in origins))
+
+
+class Runs:
+    """Takes batches, from any thread, and sorts them by part."""
+
+    def __init__(self, folder: Path, channels: tuple[str, ...], storage: Storage) -> None:
+        folder.mkdir(parents=True)
+        self.parts: dict[Part, list[Extent]] = {}
+        self._folder, self._channels, self._storage = folder, channels, storage
+        self._devices: dict[str, int] = {}
+        self._buckets: list[int] = []
+        self._origins: dict[Origin, int] = {}
+        self._waiting: list[dict[str, NDArray[Any]]] = []
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self, batch: Batch) -> int:
+        """Take a batch's rows; the number of records that they come from."""
+        rows = batch.rows
+        if not len(rows):
+            return 0
+        records, siblings = _siblings(rows.record)
+        with self._lock:
+            devices = np.array([self._device(name) for name in rows.device.words], dtype=np.int32)
+            origin = self._origin(batch)
+        columns: dict[str, NDArray[Any]] = {
+            "device": devices[rows.device.codes],
+            "origin": origin,
+            "siblings": siblings,
+        }
+        columns |= {"time": rows.time, "received": rows.received, "record": rows.record}
+        columns |= {name: rows.values[name] for name in self._channels if name in rows.values}
+        with self._lock:
+            self._waiting.append(columns)
+            full = sum(len(piece["time"]) for piece in self._waiting) >= RUN_ROWS
+        if full:
+            self.flush()
+        return records
+
+    def flush(self) -> None:
+        """Write what waits. To be called once more when all batches are in."""
+        with self._lock:
+            pieces, self._waiting = self._waiting, []
+            path = self._folder / f"{self._count}.run"
+            self._count += bool(pieces)
+            buckets = np.array(self._buckets, dtype=np.int32)
+        if pieces:
+            found = _write(path, pieces, self._channels, buckets, self._storage)
+            with self._lock:
+                for part, extent in found.items():
+                    self.parts.setdefault(part, []).append(extent)
+
+    def index(self) -> Index:
+        """What the codes in the runs mean."""
+        return Index(tuple(self._devices), tuple(self._origins))
+
+    def _device(self, name: str) -> int:
+        if name not in self._devices:
+            self._devices[name] = len(self._devices)
+            self._buckets.append(bucket_of(name, self._storage.buckets))
+        return self._devices[name]
+
+    def _origin(self, batch: Batch) -> NDArray[np.int32]:
+        """(n,) codes of the rows' origins."""
+        said = [batch.rows.about.get(name, Words((), np.empty(0, np.int32))) for name in ABOUT]
+        sizes = [len(column.words) + 1 for column in said]
+        mixed = np.zeros(len(batch.rows), dtype=np.int64)
+        for column, size in zip(said, sizes, strict=True):
+            if len(column.codes):
+                mixed = mixed * size + (column.codes.astype(np.int64) + 1)
+            else:
+                mixed *= size
+        distinct, codes = (mixed[:1], np.zeros(len(mixed), dtype=np.int64)) if _constant(mixed) else _distinct(mixed)
+        known = np.empty(len(distinct), dtype=np.int32)
+        for i, code in enumerate(distinct.tolist()):
+            words = []
+            for column, size in zip(reversed(said), reversed(sizes), strict=True):
+                code, word = divmod(code, size)
+                words.append(column.words[word - 1] if word else None)
+            origin: Origin = (batch.source, batch.file, words[2], words[1], words[0])
+            known[i] = self._origins.setdefault(origin, len(self._origins))
+        return known[codes]
+
+
+def _siblings(record: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]]:
+    """How many records there are, and (n,) how many rows each row's record has."""
+    if len(record) < 2 or bool((record[1:] > record[:-1]).all()):
+        return len(record), np.ones(len(record), dtype=np.int32)
+    distinct, codes, counts = np.unique(record, return_inverse=True, return_counts=True)
+    return len(distinct), counts[codes].astype(np.int32)
+
+
+def _constant(codes: NDArray[np.int64]) -> bool:
+    return bool((codes == codes[0]).all())
+
+
+def _distinct(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    distinct, where = np.unique(codes, return_inverse=True)
+    return distinct, where
+
+
+def _write(
+    path: Path, pieces: list[dict[str, NDArray[Any]]], channels: tuple[str, ...], buckets: NDArray[np.int32],
+    storage: Storage,
+) -> dict[Part, Extent]:  # fmt: skip
+    """One run: its columns one after another, each sorted by part."""
+    from pipelines.ingest import kernels  # numba: only where it computes
+
+    rows = sum(len(piece["time"]) for piece in pieces)
+    span = kernels.spans_of(_joined(pieces, "time", np.int64), span_kind(storage))
+    first, width = int(span.min()), int(span.max() - span.min()) + 1
+    key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
+    order, starts = kernels.by_key(key, storage.buckets * width)
+    with path.open("wb") as file:
+        for name, kind in (KEYS | dict.fromkeys(channels, np.float32)).items():
+            out = np.empty(rows, dtype=kind)
+            kernels.take(_joined(pieces, name, kind), order, out)
+            out.tofile(file)
+    found = {}
+    for at in np.flatnonzero(np.diff(starts)).tolist():
+        part = at // width, at % width + first
+        found[part] = Extent(path, rows, int(starts[at]), int(starts[at + 1]))
+    return found
+
+
+def _joined(pieces: list[dict[str, NDArray[Any]]], name: str, kind: Any) -> NDArray[Any]:
+    if len(pieces) == 1 and name in pieces[0]:
+        return np.ascontiguousarray(pieces[0][name], dtype=kind)
+    nothing = np.nan
+    return np.concatenate(
+        [piece[name].astype(kind, copy=False) if name in piece else np.full(len(piece["time"]), nothing, dtype=kind)
+         for piece in pieces]
+    )  # fmt: skip
+
+
+def read_extent(extent: Extent, columns: Mapping[str, Any], into: Mapping[str, NDArray[Any]], at: int) -> None:
+    """Read a part's rows of one run into arrays, from row `at`. columns: all of the run, in order, with their types."""
+    offset, count = 0, extent.stop - extent.start
+    with extent.path.open("rb", buffering=0) as file:
+        for name, kind in columns.items():
+            size = np.dtype(kind).itemsize
+            file.seek(offset + extent.start * size)
+            file.readinto(memoryview(into[name][at : at + count]).cast("B"))  # type: ignore[arg-type]
+            offset += extent.rows * size
