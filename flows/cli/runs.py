@@ -50,6 +50,20 @@ def report(
     _show(root, use_case)
 
 
+def compare(
+    revision: Annotated[str, typer.Argument(help="A commit or branch, e.g. origin/main.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for comment.md and figures/.")],
+    figures: Annotated[str | None, typer.Option(help="Where the pictures will be read [default: beside].")] = None,
+) -> None:
+    """Write what the last lap changed against REVISION: verdict, scores, gates, figures, metrics, parameters.
+
+    As Markdown, for a pull request; infra/ci/retrain.sh calls this.
+    """
+    from flows.compare import compare as write
+
+    typer.echo(str(write(find_root(), revision, output, figures)))
+
+
 def _active(root: Path, names: list[str]) -> list[str]:
     """The use cases to run. Raises ParamsError for an unknown or an inactive one, naming the next step."""
     from pipelines.errors import ParamsError

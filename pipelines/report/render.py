@@ -38,16 +38,16 @@ def to_html(page: Page) -> str:
     return environment.get_template("page.html.j2").render(page=page, colours=css())
 
 
-def to_markdown(page: Page, figures: bool = True) -> str:
-    """The same page as Markdown; figures are links to `<name>.svg` beside it, or left out."""
+def to_markdown(page: Page, figures: bool = True, below: str = "") -> str:
+    """The same page as Markdown; figures are links to `<below><name>.svg`, by default beside it, or left out."""
     lines = [f"# {page.title}", "", page.kicker, "", f"**{page.verdict.text}**", ""]
     lines += [f"- {f.label}: **{f.value}**" + (f" ({f.note})" if f.note else "") for f in page.facts]
     for section in page.sections:
-        lines += ["", f"## {section.title}", *_markdown_section(section, figures)]
+        lines += ["", f"## {section.title}", *_markdown_section(section, figures, below)]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_section(section: Section, figures: bool) -> list[str]:
+def _markdown_section(section: Section, figures: bool, below: str) -> list[str]:
     lines = [line for text in section.text for line in ("", text)]
     for block in section.blocks:
         if isinstance(block, Table):
@@ -55,7 +55,7 @@ def _markdown_section(section: Section, figures: bool) -> list[str]:
         elif isinstance(block, Link):
             lines += ["", f"[{block.text}]({block.href})"]
         elif figures:
-            lines += ["", f"![{block.caption}]({block.name}.svg)"]
+            lines += ["", f"![{block.caption}]({below}{block.name}.svg)"]
     return lines
 
 

@@ -68,6 +68,8 @@ def test_a_bucket_keeps_old_versions_for_a_while_and_no_half_uploads(account, bu
         ("WorkerRole", "s3:PutObject", "ReleaseBucket", "releases/pumps/00000001.json", ONCE, True),
         ("WorkerRole", "s3:PutObject", "ReleaseBucket", "releases/pumps/00000001.json", AGAIN, False),
         ("WorkerRole", "s3:PutObject", "ReleaseBucket", "champions/pumps.json", AGAIN, True),
+        ("WorkerRole", "s3:PutObject", "ReleaseBucket", "governor/pumps.json", AGAIN, True),
+        ("CiRole", "s3:PutObject", "ReleaseBucket", "governor/pumps.json", AGAIN, False),
         ("WorkerRole", "s3:PutObject", "ReleaseBucket", "elsewhere", ONCE, False),
         ("WorkerRole", "s3:DeleteObject", "ReleaseBucket", "objects/ab/abcd", {}, False),
         ("DeviceRole", "s3:GetObject", "ReleaseBucket", "devices/pump-17/manifest.json", PUMP, True),
