@@ -59,7 +59,10 @@ def _use_case(place: Place, use_case: str, folder: Path, figures: str) -> str:
             if isinstance(block, Figure):
                 write_bytes(folder / FIGURES / use_case / f"{block.name}.svg", block.svg.encode())
     head, *sections = to_markdown(page, below=f"{figures}/{use_case}/").split("\n## ")
-    return head + "".join(_folded(*section.split("\n", 1), open_=section.startswith("Gates")) for section in sections)
+    for section in sections:
+        title, _, text = section.partition("\n")
+        head += _folded(title, text, open_=title == "Gates")
+    return head
 
 
 def _difference(root: Path, title: str, command: str, revision: str) -> str:
