@@ -58,9 +58,9 @@ def _use_case(place: Place, use_case: str, folder: Path, figures: str) -> str:
         for block in section.blocks:
             if isinstance(block, Figure):
                 write_bytes(folder / FIGURES / use_case / f"{block.name}.svg", block.svg.encode())
-    head, *sections = to_markdown(page, below=f"{figures}/{use_case}/").split("\n## ")
-    for section in sections:
-        title, _, text = section.partition("\n")
+    head, *chapters = to_markdown(page, below=f"{figures}/{use_case}/").split("\n## ")
+    for chapter in chapters:
+        title, _, text = chapter.partition("\n")
         head += _folded(title, text, open_=title == "Gates")
     return head
 
