@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleetloop_edge.decoders import DECODERS
-from fleetloop_edge.decoders.json_record import objects
+from fleetloop_edge.decoders.json_record import FORMATS, objects
 from fleetloop_edge.decoders.record import with_derived
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
@@ -17,14 +17,15 @@ from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.batch import Batch, Quarantined
 from pipelines.ingest.columns import Tells, decode_columns
 from pipelines.ingest.join import Beside, Partner, join, joined
-from pipelines.ingest.lines import decode_lines, numbered
+from pipelines.ingest.lines import decode_lines, messages
 from pipelines.ingest.needs import Needs, needs, needs_of, spreads
+from pipelines.ingest.parquet import read_parquet
 from pipelines.ingest.source_files import RawFile
 from pipelines.ingest.spread import spread
 from pipelines.ingest.table import Table, read_table
 from pipelines.params import SourceSpec, TableFormat
 
-FILES = ("table",)
+FILES = ("table", "parquet", "field_log")
 """Decoders of files, beside those of the device."""
 
 
@@ -44,14 +45,17 @@ def check_decoder(source: SourceSpec, key: str) -> None:
     if source.decoder not in known:
         raise ParamsError(f"{key}.decoder: {source.decoder!r} is no decoder; expected one of {', '.join(known)}")
     for block in ("join", "spread", "events", "labels"):
-        if source.decoder != "table" and getattr(source, block):
+        if source.decoder not in FILES and getattr(source, block):
             raise ParamsError(f"{key}.{block}: only tables have it, not {source.decoder!r}")
+    if source.decoder in FILES and source.envelope is not None:
+        raise ParamsError(f"{key}.envelope: files of {source.decoder!r} hold no payloads")
     if source.decoder in FILES:
         _check_form(source.table, f"{key}.table")
         for alias, spec in source.join.items():
             _check_form(spec.table, f"{key}.join.{alias}.table")
-    elif source.kind != "rows" and source.decoder != "json":
-        raise ParamsError(f"{key}.decoder: {source.kind} come from table or json, not {source.decoder!r}")
+    elif source.kind != "rows" and source.decoder not in FORMATS:
+        names = ", ".join((*FILES, *FORMATS))
+        raise ParamsError(f"{key}.decoder: {source.kind} come from {names}, not {source.decoder!r}")
 
 
 def _check_form(form: TableFormat, key: str) -> None:
@@ -69,10 +73,10 @@ def _check_form(form: TableFormat, key: str) -> None:
 
 def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Iterator[Batch]:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
-    if source.decoder == "table":
+    if source.decoder in FILES:
         yield _decode_table(file, source, mapping, channels)
     else:
-        yield decode_lines(file.read(), file.name, mapping, channels)
+        yield decode_lines(file.read(), file.name, mapping, channels, file.given, source.envelope)
 
 
 def partners(file: RawFile, source: SourceSpec) -> dict[str, list[RawFile]]:
@@ -101,38 +105,44 @@ def _decode_table(file: RawFile, source: SourceSpec, mapping: SourceMap, channel
 
 
 def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tuple[Table, list[Beside]]:
-    table = _table(file, source.table, needs(source, mapping))
+    table = _table(file, source.decoder, source.table, needs(source, mapping))
     if not source.join:
         return table, []
     beside = []
     for alias, found in partners(file, source).items():
         spec, wanted = source.join[alias], needs_of(alias, source, mapping)
-        beside.append(Partner(alias, spec, {other.name: _table(other, spec.table, wanted) for other in found}))
+        tables = {other.name: _table(other, source.decoder, spec.table, wanted) for other in found}
+        beside.append(Partner(alias, spec, tables))
     return join(table, beside)
 
 
-def _table(file: RawFile, form: TableFormat, wanted: Needs) -> Table:
+def _table(file: RawFile, decoder: str, form: TableFormat, wanted: Needs) -> Table:
+    if decoder != "table":
+        return read_parquet(file.path, wanted)
     return read_table(file.read(), str(file.path), form, wanted.numeric, wanted.names, wanted.patterns)
 
 
 def decode_records(file: RawFile, source: SourceSpec, mapping: SourceMap) -> Records:
     """All records of a file as named fields. Raises DataError when nothing of it can be used."""
-    if source.decoder == "table":
-        table = _table(file, source.table, needs(source, mapping))
+    if source.decoder in FILES:
+        table = _table(file, source.decoder, source.table, needs(source, mapping))
         found: list[tuple[int, bytes, Mapping[str, Any]]] = [
             (int(table.record[i]), table.raw(i), with_derived(file.given | fields, mapping))
             for i, fields in enumerate(table.fields())
         ]
         return Records(file.name, table.records, found, table.quarantined)
     records = Records(file.name, 0)
-    for line, raw in numbered(file.read()):
+    for message in messages(file.read(), mapping, file.given, source.envelope):
         records.records += 1
         try:
-            (fields_of,) = objects(raw)
-            fields = with_derived({**file.given, "row": records.records, **fields_of}, mapping)
-            records.found.append((line, raw, fields))
+            if isinstance(message.payload, DecodeError):
+                raise message.payload
+            (fields,) = objects(message.payload, mapping.decoder)
+            whole = with_derived({**message.fields, **fields}, mapping)
+            records.found.append((message.number, message.raw, whole))
         except DecodeError as error:
-            records.quarantined.append(Quarantined(line, None, error.rule, error.reason, raw))
+            records.quarantined.append(Quarantined(message.number, None, error.rule, error.reason, message.raw))
         except ValueError:
-            records.quarantined.append(Quarantined(line, None, "not_an_object", "expected one object", raw))
+            reason = "expected one object"
+            records.quarantined.append(Quarantined(message.number, None, "not_an_object", reason, message.raw))
     return records

@@ -1,48 +1,121 @@
-"""One record a line, decoded by the very functions that run on the device."""
+"""One payload a line (or a file, where it is binary), decoded by the very functions that run on the device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fleetloop_edge.check import check
-from fleetloop_edge.decoders import decode
+from fleetloop_edge.decoders import BINARY, Context, decode
+from fleetloop_edge.decoders.json_record import objects
+from fleetloop_edge.decoders.record import lookup
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.rows import build_rows
 from fleetloop_edge.spec import Channel
 from pipelines.ingest.batch import ABOUT, Batch, Quarantined, rows_of
+from pipelines.ingest.text import LONGEST, RAW_KEPT
+from pipelines.params import Envelope
 
 
-def decode_lines(data: bytes, file: str, source: SourceMap, channels: dict[str, Channel]) -> Batch:
-    """Every line of `data` through decode, check and build_rows."""
+@dataclass(frozen=True)
+class Message:
+    """One payload of a file. number: its line, from 1; raw: as it stands there; fields: what is around it."""
+
+    number: int
+    raw: bytes
+    payload: bytes | DecodeError
+    fields: Mapping[str, Any]
+
+
+def decode_lines(
+    data: bytes,
+    file: str,
+    source: SourceMap,
+    channels: dict[str, Channel],
+    given: Mapping[str, str] | None = None,
+    envelope: Envelope | None = None,
+) -> Batch:
+    """Every payload of `data` through decode, check and build_rows. given: fields that stand for the whole file."""
+    return decode_messages(messages(data, source, given or {}, envelope), file, source, channels)
+
+
+def decode_messages(found: Iterator[Message], file: str, source: SourceMap, channels: dict[str, Channel]) -> Batch:
+    """The rows of messages; all are of one connection, in its order."""
     names = tuple(channels)
-    found: list[tuple[str, float, float, int]] = []
+    keys: list[tuple[str, float, float, int]] = []
     values: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
     about: dict[str, list[str | None]] = {name: [] for name in ABOUT}
     quarantined: list[Quarantined] = []
-    records = 0
-    for number, line in numbered(data):
+    context, records = Context(), 0
+    for message in found:
         records += 1
+        number, raw = message.number, message.raw
         try:
-            readings, rejected = check(decode(line, source), source, channels)
+            if isinstance(message.payload, DecodeError):
+                raise message.payload
+            decoded = decode(message.payload, source, context=context.about(message.fields))
+            readings, rejected = check(decoded, source, channels)
         except DecodeError as error:
-            quarantined.append(Quarantined(number, None, error.rule, error.reason, line))
+            quarantined.append(Quarantined(number, None, error.rule, error.reason, raw))
             continue
-        quarantined += [Quarantined(number, r.channel, r.rule, r.reason, line) for r in rejected]
+        quarantined += [Quarantined(number, r.channel, r.rule, r.reason, raw) for r in rejected]
         if not readings:
-            quarantined.append(Quarantined(number, None, "no_channel", "no value of a mapped channel", line))
+            quarantined.append(Quarantined(number, None, "no_channel", "no value of a mapped channel", raw))
         said = {(r.device, r.time): (r.site, r.vendor, r.firmware) for r in readings}
         for row in build_rows(readings, names):
-            found.append((row.device, row.time, row.received, number))
+            keys.append((row.device, row.time, row.received, number))
             values.append(row.values)
             for name, word in zip(ABOUT, said[row.device, row.time], strict=True):
                 about[name].append(word)
-    device, time, received, record = zip(*found, strict=True) if found else ((), (), (), ())
+    device, time, received, record = zip(*keys, strict=True) if keys else ((), (), (), ())
     stacked = np.stack(values) if values else np.empty((0, len(names)), dtype=np.float32)
     rows = rows_of(device, time, received, stacked, dict(about), record, names)
     return Batch(source.name, file, records, rows, quarantined)
+
+
+def messages(data: bytes, source: SourceMap, given: Mapping[str, str], envelope: Envelope | None) -> Iterator[Message]:
+    """The payloads of a file: its lines, what the envelope on each line holds, or all of it where it is binary."""
+    if envelope is None and source.decoder in BINARY:
+        yield Message(1, data[:RAW_KEPT], data, {**given, "row": 1})
+        return
+    for place, (number, line) in enumerate(numbered(data), start=1):
+        fields = {**given, "row": place}
+        if len(line) > LONGEST:
+            reason = f"the line has {len(line):,} bytes, more than {LONGEST:,}; its first are kept"
+            yield Message(number, line[:RAW_KEPT], DecodeError("line_too_long", reason), fields)
+        elif envelope is None:
+            yield Message(number, line, line, fields)
+        else:
+            yield _opened(number, line, fields, envelope)
+
+
+def _opened(number: int, line: bytes, fields: dict[str, Any], envelope: Envelope) -> Message:
+    try:
+        (around,) = objects(line)
+        payload = _bytes(lookup(around, envelope.payload), envelope)
+    except DecodeError as error:
+        return Message(number, line, error, fields)
+    except ValueError:
+        return Message(number, line, DecodeError("not_an_object", "expected one object around the payload"), fields)
+    return Message(number, line, payload, fields | around)
+
+
+def _bytes(text: Any, envelope: Envelope) -> bytes:
+    """Raises DecodeError (no_payload)."""
+    try:
+        if isinstance(text, str):
+            if envelope.encoding == "text":
+                return text.encode()
+            return bytes.fromhex(text) if envelope.encoding == "hex" else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        pass
+    raise DecodeError("no_payload", f"the field {envelope.payload!r} holds no payload in {envelope.encoding}")
 
 
 def numbered(data: bytes) -> Iterator[tuple[int, bytes]]:

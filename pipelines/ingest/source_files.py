@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import DataError, ParamsError
+from pipelines.ingest.parquet_row import raw_row
 from pipelines.ingest.unpack import PACKED, unpacked
 from pipelines.params import DatasetSpec, SourceSpec
 
@@ -48,7 +49,9 @@ class RawFile:
         return data
 
     def line(self, number: int) -> bytes:
-        """One line of it, from 1, as it was sent."""
+        """One line of it (or row, where it is Parquet), from 1, as it was sent."""
+        if self.path.name.endswith(".parquet"):
+            return raw_row(self.path, number)
         return self.read().split(b"\n")[number - 1].strip(b"\r")
 
 

@@ -80,6 +80,14 @@ class JoinSpec(Frozen):
     spread: Spread | None = None
 
 
+class Envelope(Frozen):
+    """Each line is a JSON object around a payload, as recorders of a broker write them; its other fields (topic,
+    received) stand beside the payload's own."""
+
+    payload: str
+    encoding: Literal["base64", "hex", "text"] = "base64"
+
+
 class DerivedField(Frozen):
     """A field made of others: a template, then the part that `match` finds, then the word that stands for it."""
 
@@ -121,8 +129,9 @@ class SourceSpec(Frozen):
 
     files: str  # glob below data/raw/<dataset>
     kind: Literal["rows", "events", "labels", "ending"] = "rows"
-    decoder: str = "json"  # table, parquet, field_log, or one of the device's own: json, senml, ...
+    decoder: str = "json"  # table, parquet, field_log, or one of the device's own: json, senml, senml_cbor, ...
     table: TableFormat = TableFormat()
+    envelope: Envelope | None = None
     join: dict[str, JoinSpec] = Field(default_factory=dict)
     spread: Spread | None = None
     long: LongMap | None = None  # one channel a record
@@ -163,9 +172,18 @@ class SourceSpec(Frozen):
             return raw | {"channels": expand_keys(raw["channels"])}
         return raw
 
+    @model_validator(mode="before")
+    @classmethod
+    def _log(cls, raw: Any) -> Any:
+        """A field log has one shape: only its files need to be said."""
+        if isinstance(raw, dict) and raw.get("decoder") == "field_log":
+            stamps = {"time": {"field": "time"}, "received": {"field": "received"}}
+            return {"device": "{device}"} | stamps | raw
+        return raw
+
     @model_validator(mode="after")
     def _complete(self) -> SourceSpec:
-        if self.kind == "rows" and self.time is None and self.decoder != "field_log":
+        if self.kind == "rows" and self.time is None:
             raise ValueError("a source of rows needs time")
         if self.kind == "events" and (self.time is None or self.event is None):
             raise ValueError("a source of events needs time and event")

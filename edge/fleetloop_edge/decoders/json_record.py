@@ -1,29 +1,41 @@
-"""JSON: one object a payload, or a list of objects."""
+"""JSON: one object a payload, or a list of objects; and what clouds wrap around them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from fleetloop_edge.decoders import azure_iot, sitewise
 from fleetloop_edge.decoders.cell import shown
+from fleetloop_edge.decoders.context import Context
 from fleetloop_edge.decoders.record import read_record
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.readings import Reading
 
+_UNWRAP: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
+    "json": lambda fields: [fields],
+    "aws_sitewise": sitewise.records,
+    "azure_iot": azure_iot.records,
+}
+FORMATS = tuple(_UNWRAP)
 
-def decode(payload: bytes, source: SourceMap, received: float | None = None) -> list[Reading]:
+
+def decode(payload: bytes, source: SourceMap, received: float | None, context: Context) -> list[Reading]:
     """The readings of a JSON payload; all of it is refused where one object of it is. Raises DecodeError."""
-    return [reading for fields in objects(payload) for reading in read_record(fields, source)]
+    around = context.fields
+    found = objects(payload, source.decoder)
+    return [reading for fields in found for reading in read_record({**around, **fields}, source)]
 
 
-def objects(payload: bytes) -> list[dict[str, Any]]:
-    """The objects of a JSON payload. Raises DecodeError (not_json, not_an_object)."""
+def objects(payload: bytes, decoder: str = "json") -> list[dict[str, Any]]:
+    """The flat records of a JSON payload. Raises DecodeError (not_json, not_an_object)."""
     document = parse(payload)
     found = document if isinstance(document, list) else [document]
     if not found or not all(isinstance(fields, dict) for fields in found):
         raise DecodeError("not_an_object", f"expected an object or a list of objects, got {shown(document)}")
-    return found
+    return [record for fields in found for record in _UNWRAP[decoder](fields)]
 
 
 def parse(payload: bytes) -> Any:

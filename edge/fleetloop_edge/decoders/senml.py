@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from fleetloop_edge.decoders.cell import number, shown, value_of
+from fleetloop_edge.decoders.context import Context
 from fleetloop_edge.decoders.json_record import parse
 from fleetloop_edge.decoders.record import cell_of, device_of, fill, holes, times_of, with_derived
 from fleetloop_edge.errors import DecodeError
@@ -45,12 +46,17 @@ class _Pack:
         self.about.setdefault(device, {})[name] = value
 
 
-def decode(payload: bytes, source: SourceMap, received: float | None = None) -> list[Reading]:
+def decode(payload: bytes, source: SourceMap, received: float | None, context: Context) -> list[Reading]:
     """The readings of a SenML pack; all of it is refused where one record of it is. Raises DecodeError."""
-    document = parse(payload)
+    return read_pack(parse(payload), source, received, context)
+
+
+def read_pack(document: Any, source: SourceMap, received: float | None, context: Context) -> list[Reading]:
+    """The readings of a pack whose records have the labels of JSON. Raises DecodeError."""
     if not isinstance(document, list) or not all(isinstance(record, dict) for record in document):
         raise DecodeError("not_senml", f"a SenML pack is a list of records, got {shown(document)!r}")
     pack = _Pack(received)
+    pack.about[""] = dict(context.fields)
     for record in document:
         _read(record, pack)
     words = _words(source.device, source.site, source.vendor, source.firmware) | {source.time.field}

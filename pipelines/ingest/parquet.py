@@ -1,0 +1,53 @@
+"""Parquet files as tables: columns keep their types; a record is a row, and its bytes are its fields as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.errors import DataError
+from pipelines.ingest.needs import Needs
+from pipelines.ingest.parquet_row import raw_row
+from pipelines.ingest.table import Table, matches
+
+
+def read_parquet(path: Path, wanted: Needs | None) -> Table:
+    """A file's columns that the mapping names, all of them where wanted is None. Raises DataError."""
+    try:
+        file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+        _require(path, names, wanted)
+        columns = [n for n in names if wanted is None or n in wanted.names or matches(n, wanted.patterns)]
+        found = file.read(columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is no Parquet file that can be read ({reason}); fetch it again") from None
+    record = np.arange(1, found.num_rows + 1)
+    own = {name: _plain(found.column(name), path, name) for name in columns}
+    return Table(own, record, record, lambda i: raw_row(path, i + 1), found.num_rows)
+
+
+def _require(path: Path, names: list[str], wanted: Needs | None) -> None:
+    absent = sorted((wanted.names if wanted else frozenset()) - set(names))
+    if absent:
+        raise DataError(
+            f"{path}: there is no column {absent[0]!r}; the columns are {', '.join(names)[:300]}. "
+            f"Correct the mapping of its source in params.yaml"
+        )
+
+
+def _plain(column: pa.ChunkedArray, path: Path, name: str) -> pa.Array:
+    """A column in one piece, text as text, other types that are numbers or times as they are."""
+    whole: Any = column.combine_chunks()
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):
+        whole = pc.cast(whole, pa.string())
+    if pa.types.is_nested(whole.type) or pa.types.is_binary(whole.type) or pa.types.is_large_binary(whole.type):
+        raise DataError(f"{path}: column {name!r} is of type {whole.type}, which is no number, time or text")
+    return whole
