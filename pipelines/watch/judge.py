@@ -13,7 +13,7 @@ from pipelines.watch.cohorts import FLEET, Cohort, places
 from pipelines.watch.null import Deviation, Rule, bounded, deviation, independent, judgements, part_size
 from pipelines.watch.scale import Scale, learn_scale
 from pipelines.watch.threshold import Null, level
-from pipelines.watch.windows import DeviceWindows, Float, Horizons, Statistic
+from pipelines.watch.windows import DeviceWindows, Float, Horizons, Statistic, together
 
 DEVICES = 4  # held-back devices without which there is no null
 NEWEST = -1  # the calendar counts back from the log's newest row
@@ -112,6 +112,7 @@ class Reference:
     windows: DeviceWindows
     rule: Rule
     horizons: Horizons
+    past: DeviceWindows | None = None  # of devices that the reference does not have: their own usual levels
     scale: Scale = field(init=False)
     _nulls: dict[tuple[int, float, int, int], Null] = field(default_factory=dict, init=False)
 
@@ -124,7 +125,8 @@ class Reference:
                 "watch.window gives more"
             )
         self._raw = self.windows
-        self.windows = bounded(self._raw, self._raw)[0]
+        self.windows, *past = bounded(self._raw, *(() if self.past is None else (_inputs_of(self.past),)))
+        self._known = together(self.windows, past[0]) if past else self.windows
         self.scale = learn_scale(self.windows)
 
     @property
@@ -138,18 +140,24 @@ class Reference:
 
     def away(self, log: DeviceWindows, rule: Rule) -> Deviation:
         """How far a log's newest windows lie from the reference."""
-        return deviation(log, NEWEST, self.windows, self.scale, rule, self.horizons)
+        return deviation(log, NEWEST, self.windows, self.scale, rule, self.horizons, self._known)
 
     def null(self, log: DeviceWindows, rule: Rule) -> Null:
         """The null of logs of as many devices, and as many strangers among them (to a quarter)."""
         size = part_size(log, self.windows)
-        strangers = float(np.mean([name not in self.windows.devices for name in log.devices]))
+        strangers = float(np.mean([name not in self._known.devices for name in log.devices]))
         strangers = round(4 * strangers) / 4
         key = (size, strangers, rule.k, rule.m)
         if key not in self._nulls:
             evidence = judgements(size, strangers, self.windows, rule, self.horizons)
             self._nulls[key] = Null(evidence, independent(log, self.windows, rule.m))
         return self._nulls[key]
+
+
+def _inputs_of(past: DeviceWindows) -> DeviceWindows:
+    """Without answers and errors: the model was trained on some of these devices and knows them too well."""
+    inputs = np.array([s.about == "input" for s in past.statistics])
+    return replace(past, values=np.where(inputs, past.values, np.nan))
 
 
 def judge(

@@ -75,11 +75,21 @@ def bounded(reference: DeviceWindows, *others: DeviceWindows) -> list[DeviceWind
 
 
 def deviation(
-    log: DeviceWindows, end: int, reference: DeviceWindows, scale: Scale, rule: Rule, horizons: Horizons
+    log: DeviceWindows,
+    end: int,
+    reference: DeviceWindows,
+    scale: Scale,
+    rule: Rule,
+    horizons: Horizons,
+    known: DeviceWindows | None = None,
 ) -> Deviation:
-    """A log seen at the end of calendar window `end` against a reference."""
-    whole = habits(reference, scale)
-    own = of_devices(whole, reference, log)
+    """A log seen at the end of calendar window `end` against a reference.
+
+    known: the reference's windows, and whatever else is known of the past of the log's devices.
+    """
+    everyone = reference if known is None else known
+    all_own = habits(everyone, scale)
+    whole, own = (of_devices(all_own, everyone, side) for side in (reference, log))
     variance = scale.between * (1.0 - own.known) + scale.within
     shape = (rule.m, len(log.statistics))
     mean, where, weight, strange = (np.full(shape, np.nan) for _ in range(4))

@@ -11,6 +11,7 @@ from pipelines.errors import DataError
 from pipelines.evaluate import actions, read_decisions, read_predictions
 from pipelines.features import build_grid, read_grid
 from pipelines.files import Place
+from pipelines.split import read_targets
 from pipelines.tasks import TaskSpec
 from pipelines.tasks.base import life_left
 from pipelines.watch.field_log import NONE_REJECTED, FieldLog
@@ -60,6 +61,16 @@ def log_frame(log: FieldLog, spec: FeatureSpec, channels: tuple[Channel, ...], t
     last = frame.groupby("device", sort=False)["time"].transform("max")
     ahead = np.asarray((last - frame["time"]).dt.total_seconds() / spec.period_s, dtype=np.float64)
     return frame.assign(life=life, target=task.target(life, ahead), healthy=False)
+
+
+def past_of(place: Place, use_case: str, log: pd.DataFrame) -> pd.DataFrame:
+    """The training grid's rows of a log's devices from before the log, nobody's answers with them; see `measure`."""
+    grid = read_grid(place, use_case).assign(score=np.float32(np.nan), acts=False, target=np.float32(np.nan))
+    grid = grid.assign(**{name: read_targets(place, use_case)[name] for name in ("life", "healthy")})
+    begins = log.groupby("device")["time"].min()
+    first = grid["device"].map(begins)
+    found: pd.DataFrame = grid[(grid["time"] < first).fillna(False)].reset_index(drop=True)
+    return found
 
 
 def model_of(log: FieldLog) -> str:

@@ -102,15 +102,16 @@ def read_masks(place: Place, use_case: str) -> tuple[Mask, ...]:
         ) from None
 
 
-def masks_of(ticket: Ticket) -> tuple[Mask, ...]:
-    """The masks that a ticket asks for."""
-    found = ticket.finding
-    reason = f"{found.kind}: {found.evidence[0]}" if found.evidence else found.kind
-    return tuple(Mask(found.cohort, c, found.first_seen, ticket.closed, reason, found.id) for c in found.channels)
+def masks_of(finding: Finding, until: str | None = None) -> tuple[Mask, ...]:
+    """The masks that a finding asks for."""
+    f, reason = finding, f"{finding.kind}: {finding.evidence[0]}" if finding.evidence else finding.kind
+    return tuple(Mask(f.cohort, channel, f.first_seen, until, reason, f.id) for channel in f.channels)
 
 
 def _write_masks(place: Place, use_case: str) -> None:
-    masks = [mask.to_dict() for ticket in read_tickets(place, use_case) for mask in masks_of(ticket)]
+    masks = [
+        mask.to_dict() for ticket in read_tickets(place, use_case) for mask in masks_of(ticket.finding, ticket.closed)
+    ]
     write_json(place.untracked(use_case, MASKS), masks)
 
 

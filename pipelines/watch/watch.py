@@ -25,9 +25,11 @@ from pipelines.watch.judgement import Judgement
 from pipelines.watch.masks import masked
 from pipelines.watch.measure import Calendar, measure, newest_slot
 from pipelines.watch.null import Rule
-from pipelines.watch.reference import log_frame, model_of, reference_frame
-from pipelines.watch.tickets import file_tickets, read_masks
+from pipelines.watch.reference import log_frame, model_of, past_of, reference_frame
+from pipelines.watch.sensors import Look, find_faults
+from pipelines.watch.tickets import file_tickets, masks_of, read_masks
 from pipelines.watch.triage import as_finding, carried, classify, confine
+from pipelines.watch.upstream import sort_faults
 from pipelines.watch.windows import DeviceWindows, Horizons
 
 SEED = 0  # of the pseudo-logs and of the sample that is shown: the same log is judged the same twice
@@ -35,12 +37,18 @@ SEED = 0  # of the pseudo-logs and of the sample that is shown: the same log is 
 
 @dataclasses.dataclass(frozen=True)
 class Sides:
-    """A log and its reference as frames (see `measure`), and what is known of the devices."""
+    """A log and its reference as frames (see `measure`), and what is known of the devices.
+
+    past: grid rows of the log's devices from before the log, with `healthy`. devices: device, from (UTC), site, vendor,
+    firmware.
+    """
 
     log: pd.DataFrame
     reference: pd.DataFrame
+    past: pd.DataFrame
     channels: tuple[Channel, ...]
     cohorts: tuple[Cohort, ...]
+    devices: pd.DataFrame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,17 +87,38 @@ def read_sides(place: Place, use_case: str, case: UseCaseSpec, field: FieldLog, 
     table = field.devices if len(field.devices) else _devices(place, case.dataset)
     cohorts = cohorts_of(sorted(seen["device"].unique()), table, moment)
     reference = reference_frame(place, use_case, model_of(field))
-    return Sides(masked(seen, read_masks(place, use_case), cohorts), reference, channels, cohorts)
+    seen = masked(seen, read_masks(place, use_case), cohorts)
+    return Sides(seen, reference, past_of(place, use_case, seen), channels, cohorts, table)
 
 
 def judge_sides(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float) -> Judged:
-    """The verdict on a log and the findings that it amounts to."""
+    """Broken channels first, and out with them; then the verdict on the rest, and the findings that it amounts to."""
+    broken = broken_channels(sides, use_case, case.watch, period_s)
+    told = [mask for finding in broken for mask in masks_of(finding)]
+    sound = dataclasses.replace(sides, log=masked(sides.log, told, sides.cohorts))
+    judged = judge_cohorts(sound, use_case, case, period_s)
+    return Judged(judged.verdict, (*broken, *judged.findings))
+
+
+def broken_channels(sides: Sides, use_case: str, asked: WatchSpec, period_s: float) -> tuple[Finding, ...]:
+    """What people have to mend: faults of sensors, and changes upstream."""
+    look = Look(period_s, asked.window, asked.m, asked.nominal)
+    columns = ["device", "time", *(n for c in sides.channels for n in (c.name, f"{c.name}.measured"))]
+    whole = pd.concat([sides.past[columns], sides.log[columns]]).sort_values(["device", "time"], ignore_index=True)
+    faults = find_faults(whole, sides.reference, sides.channels, look)
+    newest = _iso(sides.log["time"].max())
+    return sort_faults(use_case, faults, sides.cohorts, sides.devices, newest)
+
+
+def judge_cohorts(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float) -> Judged:
+    """The verdict on a log's cohorts, and the changes of the world that it amounts to."""
     task, asked = case.task, case.watch
     calendar = Calendar(period_s, asked.window, newest_slot(sides.log["time"], period_s))
     horizons = Horizons(task.healthy_beyond / asked.window, task.settled_after / asked.window)
     rule = Rule(asked.k, asked.m, asked.nominal, asked.null_windows, SEED)
     windows = measure(sides.log, sides.channels, task, calendar)
-    reference = Reference(measure(sides.reference, sides.channels, task, calendar), rule, horizons)
+    past = measure(sides.past, sides.channels, task, calendar) if len(sides.past) else None
+    reference = Reference(measure(sides.reference, sides.channels, task, calendar), rule, horizons, past)
     verdict = judge_against(windows, reference, sides.cohorts)
     changes = confine(verdict, lambda test, cohort: elsewhere(test, cohort, windows, reference))
     unseen = _Unseen(sides, asked.m * asked.window)

@@ -6,7 +6,7 @@ A dense table: devices x calendar windows x statistics, NaN where a device has n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,33 @@ class DeviceWindows:
             healthy=self.healthy[devices],
             failure=self.failure[devices],
         )
+
+
+def together(first: DeviceWindows, second: DeviceWindows) -> DeviceWindows:
+    """The windows of both on one calendar; of a device that both have, those of the first."""
+    more = second.take(np.array([i for i, d in enumerate(second.devices) if d not in first.devices], dtype=np.int64))
+    begin = min(first.first, more.first)
+    width = max(w.first + w.values.shape[1] for w in (first, more)) - begin
+
+    def placed(part: DeviceWindows, name: str, empty: float | bool) -> NDArray[Any]:
+        told = getattr(part, name)
+        shape = (told.shape[0], width, *told.shape[2:])
+        found = np.full(shape, empty, dtype=told.dtype)
+        found[:, part.first - begin : part.first - begin + told.shape[1]] = told
+        return found
+
+    def joined(name: str, empty: float | bool) -> NDArray[Any]:
+        return np.concatenate([placed(part, name, empty) for part in (first, more)])
+
+    return DeviceWindows(
+        first.devices + more.devices,
+        first.statistics,
+        joined("values", np.nan),
+        begin,
+        quiet=joined("quiet", False),
+        healthy=joined("healthy", False),
+        failure=joined("failure", np.inf),
+    )
 
 
 @dataclass(frozen=True)

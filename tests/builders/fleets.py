@@ -86,6 +86,8 @@ def watched_checkout(root: Path, hours: int = 960) -> tuple[Place, Path]:
     folder = place.room("pumps", "features")
     write_table(folder / "grid" / "bucket=0.parquet", grid)
     write_json(folder / "spec.json", to_dict(FEATURES))
+    known = grid[["device", "time"]].assign(life=np.inf, ahead=np.inf, target=np.float32(0), healthy=True, valid=False)
+    write_table(place.room("pumps", "split") / "targets.parquet", known.assign(side="calibration"))
     decided = by_batch(load(bundle), rows)
     scored = grid[grid["run"] >= FEATURES.min_rows].reset_index(drop=True)
     predictions = scored[["device", "time", "segment"]].assign(
