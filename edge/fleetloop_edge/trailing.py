@@ -1,11 +1,11 @@
 """Statistics over trailing windows of rows, exact at any length of history and in fixed memory.
 
-Rows are cut into blocks of w rows. A window of w rows is the newer block's rows so far plus the tail of the block
-before, so its statistics are those of two parts, each summed from its own centre, put together. Nothing is ever
+Rows are cut into blocks of w rows. A window of w rows is the newer block's rows so far (its head) plus the tail of the
+block before, each summed from one of its own values; put together they are measured from the head's. Nothing is ever
 subtracted from a running sum: no rounding builds up, an outlier leaves no trace once it has left the window, and
-since a part's centre is one of its own values, nothing depends on what lies outside the window.
+nothing depends on what lies outside the window.
 
-The batch form in `pipelines.features.kernels` does the same float64 operations in the same order.
+The batch form in `pipelines.features.trailing_kernels` does the same float64 operations in the same order.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from fleetloop_edge.spec import FeatureSpec, Statistic
 
 Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 
-COUNT, SUM, PLACES, SQUARES, PLACES2, PRODUCTS, CENTRE, LOW, HIGH = range(9)
-"""Of the values of a part: how many; sum of their distances from the centre, of their places (rows since the block
-began), of the squares of both and of distance x place; what they are measured from; smallest and largest value."""
-SUMS = 9
-EMPTY = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf, -np.inf)
+COUNT, PLACES, PLACES2, SUM, SQUARES, PRODUCTS = range(6)
+"""Of the values of a part: how many; sum of their places (rows since the newer block began) and of these squared; sum
+of their distances from the part's centre, of these squared, and of place x distance."""
+SUMS = 6
+_OF_SUMS: frozenset[Statistic] = frozenset(("mean", "delta", "deviation", "std", "slope"))
+_OF_EXTREMES: frozenset[Statistic] = frozenset(("min", "max", "range"))
 
 
 def windows(spec: FeatureSpec) -> tuple[int, ...]:
@@ -36,122 +38,156 @@ def statistics(spec: FeatureSpec) -> tuple[tuple[int, Statistic], ...]:
 
 
 class TrailingState:
-    """Trailing statistics of C channels over W windows. A NaN counts as no value, but takes a row's place."""
+    """Trailing statistics of S signals over W windows. A NaN counts as no value, but takes a row's place."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         self._pairs = statistics(spec)
-        self._wanted = frozenset(stat for _, stat in self._pairs)
         self._lengths = windows(spec)
+        wanted = frozenset(stat for _, stat in self._pairs)
         self._of = tuple((stat, self._lengths.index(rows)) for rows, stat in self._pairs)
-        count, wide = len(spec.signals), len(self._lengths)
-        self._first = np.cumsum([0, *[w + 1 for w in self._lengths]])[:-1]  # of each window's share of the rings below
-        self._block = np.empty((sum(self._lengths) + wide, count))
-        self._tails = np.empty((SUMS, sum(self._lengths) + wide, count))
-        self._parts = np.empty((SUMS, 2, wide, count))  # the newer part of each window, and the older
-        self._terms = np.empty((CENTRE, wide, count))
+        self._sums = _Sums(self._lengths, len(spec.signals), wanted) if wanted & _OF_SUMS else None
+        self._extremes = _Extremes(self._lengths, len(spec.signals)) if wanted & _OF_EXTREMES else None
+        self._out = np.empty((len(self._pairs), len(spec.signals)), dtype=np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all rows."""
-        self._row = 0
-        self._tails[...] = np.array(EMPTY)[:, None, None]
+        self._places = [-1] * len(self._lengths)
+        for part in (self._sums, self._extremes):
+            if part is not None:
+                part.reset()
 
-    def push(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take one row (C,); the (pairs, C) statistics of the windows that end with it, in order of `statistics`."""
-        out = np.empty((len(self._pairs), len(values)), dtype=np.float32)
-        if not self._pairs:
-            return out
-        x = values.astype(np.float64)
-        places = [self._row % length for length in self._lengths]
+    def push(self, values: Float32) -> Float32:
+        """Take one row (S,); the (pairs, S) statistics of the windows that end with it, in order of `statistics`.
+
+        The array is written over by the next push.
+        """
+        places = self._places
+        for window, length in enumerate(self._lengths):
+            place = places[window] + 1
+            places[window] = place if place < length else 0
+        found: dict[Statistic, Float | Float32] = {}
+        if self._sums is not None:
+            found |= self._sums.push(values.astype(np.float64), places)
+        if self._extremes is not None:
+            found |= self._extremes.push(values, places)
+        for i, (stat, window) in enumerate(self._of):
+            self._out[i] = found[stat][window]
+        return self._out
+
+
+class _Sums:
+    """Mean, delta, standard deviation and slope, from the sums of both parts of each window."""
+
+    def __init__(self, lengths: tuple[int, ...], count: int, wanted: frozenset[Statistic]) -> None:
+        self._lengths, self._wanted = lengths, wanted
+        shape = (len(lengths), count)
+        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]  # of each window's share of the rows below
+        self._block = np.empty((sum(lengths) + len(lengths), count))
+        self._tails = np.empty((sum(lengths) + len(lengths), SUMS, count))
+        self._head, self._terms = np.empty((SUMS, *shape)), np.empty((SUMS, *shape))
+        self._tail_centre, self._centre = np.empty(shape), np.empty(shape)
+        self._silent = np.empty(shape, dtype=np.bool_)  # no value since the block began
+
+    def reset(self) -> None:
+        self._tails.fill(0.0)
+        self._tail_centre.fill(0.0)
+
+    def push(self, x: Float, places: list[int]) -> dict[Statistic, Float]:
+        """The wanted statistics, (W, S) each, after row x (S,) at its place in each window's block."""
+        head = self._head
         for window, place in enumerate(places):
             if place == 0:
-                self._parts[:, 0, window] = np.array(EMPTY)[:, None]
-        self._grow(x, np.array(places, dtype=np.float64)[:, None])
+                head[:, window] = 0.0
+                self._centre[window] = self._tail_centre[window]
+                self._silent[window] = True
+        head += self._of_row(x, np.array(places, dtype=np.float64)[:, None])
         rows = self._first + places
-        self._parts[:, 1] = self._tails[:, rows + 1]
-        found = combine(self._parts, np.array(self._lengths)[:, None], x, self._wanted)
-        for i, (stat, window) in enumerate(self._of):
-            out[i] = found[stat][window]
+        tail = self._tails[rows + 1].transpose(1, 0, 2)
+        with np.errstate(invalid="ignore", divide="ignore"):  # of no value, of one: NaN
+            found = self._statistics(head, tail, x)
         self._block[rows] = x
         for window, place in enumerate(places):
             if place == self._lengths[window] - 1:
-                self._cut(int(self._first[window]), self._lengths[window])
-        self._row += 1
-        return out
+                self._cut(window)
+        return found
 
-    def _grow(self, x: Float, place: Float) -> None:
-        """Add row x (C,) at its place (W, 1) to the newer part."""
-        head, terms, valid = self._parts[:, 0], self._terms, np.isfinite(x)
-        np.copyto(head[CENTRE], x, where=valid & (head[COUNT] == 0))
-        terms[COUNT] = valid
-        np.subtract(x, head[CENTRE], out=terms[SUM])
-        terms[SUM][:, ~valid] = 0.0
-        np.multiply(place, valid, out=terms[PLACES])
-        np.multiply(terms[SUM], terms[SUM], out=terms[SQUARES])
+    def _of_row(self, x: Float, place: Float) -> Float:
+        """(6, W, S) what row x adds to each head; the head's first value becomes its centre."""
+        terms, known = self._terms, x == x
+        np.copyto(self._centre, x, where=self._silent & known)
+        self._silent &= ~known
+        terms[COUNT] = known
+        np.multiply(place, terms[COUNT], out=terms[PLACES])
         np.multiply(place, terms[PLACES], out=terms[PLACES2])
+        terms[SUM] = np.where(known, x - self._centre, 0.0)
+        np.multiply(terms[SUM], terms[SUM], out=terms[SQUARES])
         np.multiply(place, terms[SUM], out=terms[PRODUCTS])
-        head[:CENTRE] += terms
-        np.fmin(head[LOW], x, out=head[LOW])
-        np.fmax(head[HIGH], x, out=head[HIGH])
+        return terms
 
-    def _cut(self, first: int, length: int) -> None:
-        """Once a block is full: the sums of each of its tails, from its newest value backwards."""
+    def _statistics(self, head: Float, tail: Float, last: Float) -> dict[Statistic, Float]:
+        found: dict[Statistic, Float] = {}
+        apart = self._tail_centre - self._centre
+        shift = tail[COUNT] * apart
+        count = head[COUNT] + tail[COUNT]
+        part = 1.0 / count
+        total = head[SUM] + (tail[SUM] + shift)
+        mean = self._centre + total * part
+        found["mean"] = found["deviation"] = mean  # the baseline outlasts a window: FeatureState takes it off
+        found["delta"] = last - mean
+        if "std" in self._wanted:
+            squares = head[SQUARES] + (tail[SQUARES] + apart * (2.0 * tail[SUM] + shift))
+            found["std"] = np.sqrt(np.maximum((squares - total * total * part) * part, 0.0))
+        if "slope" in self._wanted:
+            places, places2 = head[PLACES] + tail[PLACES], head[PLACES2] + tail[PLACES2]
+            products = head[PRODUCTS] + (tail[PRODUCTS] + tail[PLACES] * apart)
+            found["slope"] = (count * products - places * total) / (count * places2 - places * places)
+        return found
+
+    def _cut(self, window: int) -> None:
+        """Once a block is full: the sums of each of its tails, from its newest value backwards, places from -1 down."""
+        first, length = int(self._first[window]), self._lengths[window]
         x = self._block[first : first + length][::-1]
-        valid = np.isfinite(x)
-        newest = x[np.argmax(valid, axis=0), np.arange(x.shape[1])]
-        centre = np.where(valid.any(axis=0), newest, 0.0)
-        away = np.where(valid, x - centre, 0.0)
-        place = np.arange(length - 1.0, -1.0, -1.0)[:, None] * valid
-        tails = self._tails[:, first : first + length][:, ::-1]
-        tails[CENTRE] = centre
-        terms = (valid, away, place, away * away, place * place, place * away)  # COUNT … PRODUCTS
-        for index, term in enumerate(terms):
-            np.cumsum(term, axis=0, dtype=np.float64, out=tails[index])
-        np.minimum.accumulate(np.where(valid, x, np.inf), axis=0, out=tails[LOW])
-        np.maximum.accumulate(np.where(valid, x, -np.inf), axis=0, out=tails[HIGH])
+        known = x == x
+        newest = x[np.argmax(known, axis=0), np.arange(x.shape[1])]
+        centre = np.where(known.any(axis=0), newest, 0.0)
+        away = np.where(known, x - centre, 0.0)
+        place = -np.arange(1.0, length + 1.0)[:, None]
+        placed = place * known
+        tails = self._tails[first : first + length][::-1]
+        for index, term in enumerate((known, placed, place * placed, away, away * away, place * away)):
+            np.cumsum(term, axis=0, dtype=np.float64, out=tails[:, index])
+        self._tail_centre[window] = centre
 
 
-def combine(parts: Float, length: NDArray[np.int64], last: Float, wanted: frozenset[Statistic]) -> dict[str, Float]:
-    """The wanted statistics, (W, C) each, of windows made of two parts; NaN where unknown.
+class _Extremes:
+    """Smallest and largest value, from those of both parts of each window. Source: van Herk, 1992."""
 
-    parts: (9, 2, W, C) sums of the newer and of the older part. length: (W, 1) rows. last: (C,) the newest row.
-    """
-    counts = parts[COUNT]
-    count = counts[0] + counts[1]
-    some, ones = np.maximum(counts, 1.0), np.maximum(count, 1.0)
-    share = counts[1] / ones
-    weight = counts[0] * share
-    means = parts[SUM] / some
-    new, old = np.where(counts > 0, parts[CENTRE], parts[CENTRE, ::-1])  # an empty part takes the other's centre
-    apart = (old - new) + (means[1] - means[0])
-    found: dict[str, Float] = {}
-    if not wanted.isdisjoint(_OF_MEAN):
-        found["mean"] = new + (means[0] + apart * share)
-        found["delta"] = last - found["mean"]
-        found["deviation"] = found["mean"]  # the baseline lasts longer than a window: FeatureState takes it off
-    if "std" in wanted:
-        within = parts[SQUARES] - parts[SUM] * means
-        squares = (within[0] + within[1]) + apart * apart * weight
-        found["std"] = np.sqrt(np.maximum(squares / ones, 0.0))
-    if not wanted.isdisjoint(_OF_EXTREMES):
-        found["min"], found["max"] = np.minimum(*parts[LOW]), np.maximum(*parts[HIGH])
-        found["range"] = found["max"] - found["min"]
-    if "slope" in wanted:
-        found["slope"] = _slope(parts, parts[PLACES] / some, length, apart, weight)
-    if count.min() < 2:
-        found = {stat: np.where(count > (stat == "slope"), values, np.nan) for stat, values in found.items()}
-    return found
+    def __init__(self, lengths: tuple[int, ...], count: int) -> None:
+        self._lengths = lengths
+        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]
+        self._tails = np.empty((sum(lengths) + len(lengths), 2, count), dtype=np.float32)  # of values and of -values
+        self._block = np.empty_like(self._tails)
+        self._head = np.empty((len(lengths), 2, count), dtype=np.float32)
 
+    def reset(self) -> None:
+        self._tails.fill(np.inf)
 
-_OF_MEAN = frozenset(("mean", "delta", "deviation"))
-_OF_EXTREMES = frozenset(("min", "max", "range"))
-
-
-def _slope(parts: Float, places: Float, length: NDArray[np.int64], apart: Float, weight: Float) -> Float:
-    """Least squares of value on row; without meaning below two values. places: (2, W, C) mean places of the parts."""
-    ago = (places[1] - places[0]) - length
-    rises = parts[PRODUCTS] - places * parts[SUM]
-    runs = parts[PLACES2] - places * parts[PLACES]
-    rise, run = (rises[0] + rises[1]) + ago * apart * weight, (runs[0] + runs[1]) + ago * ago * weight
-    slope: Float = rise / np.where(run > 0, run, 1.0)
-    return slope
+    def push(self, values: Float32, places: list[int]) -> dict[Statistic, Float32]:
+        """min, max and range, (W, S) each."""
+        row = np.stack([values, -values])
+        row[row != row] = np.inf
+        for window, place in enumerate(places):
+            if place == 0:
+                self._head[window] = np.inf
+        np.minimum(self._head, row, out=self._head)
+        rows = self._first + places
+        found = np.minimum(self._head, self._tails[rows + 1])
+        found[found == np.inf] = np.nan
+        self._block[rows] = row
+        for window, place in enumerate(places):
+            if place == self._lengths[window] - 1:
+                whole = slice(self._first[window], self._first[window] + self._lengths[window])
+                np.minimum.accumulate(self._block[whole][::-1], axis=0, out=self._tails[whole][::-1])
+        least, most = found[:, 0], -found[:, 1]
+        return {"min": least, "max": most, "range": most - least}

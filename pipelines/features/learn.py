@@ -94,14 +94,14 @@ def _device_sd(rows: pd.DataFrame, values: NDArray[np.float32], spec: FeatureSpe
     """(S,) root mean square distance of signals from their device's own baseline."""
     from pipelines.features import feature_kernels as kernels  # numba: only where it computes
 
-    scaled = Signals(spec).apply(values)
+    scaled = np.ascontiguousarray(Signals(spec).apply(values).T)
     away = scaled.copy()
     births = np.append(np.flatnonzero((rows["device"] != rows["device"].shift()).to_numpy()), len(rows))
-    own, unit = np.array([0], dtype=np.int64), np.ones(scaled.shape[1])
+    own, unit = np.array([0], dtype=np.int64), np.ones(len(scaled))
     kernels.less_baseline(scaled, births.astype(np.int64), spec.baseline_rows, own, unit, away)
     known = np.isfinite(away)
     square = np.where(known, away.astype(np.float64), 0.0) ** 2
-    sd = np.sqrt(square.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    sd = np.sqrt(square.sum(axis=1) / np.maximum(known.sum(axis=1), 1))
     return tuple(np.where(sd > CONSTANT, sd, 1.0).tolist())
 
 

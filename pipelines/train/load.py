@@ -53,7 +53,7 @@ def windows_of(grid: pd.DataFrame, targets: pd.DataFrame, spec: FeatureSpec, sid
     end = np.flatnonzero(run >= spec.min_rows)
     return Windows(
         features=features,
-        inputs=features[:, columns],
+        inputs=np.ascontiguousarray(features[:, columns]),
         end=end,
         start=end - run[end] + 1,
         row=row[end],

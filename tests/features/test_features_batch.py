@@ -127,12 +127,12 @@ def test_channels_that_the_features_do_not_name_are_left_out() -> None:
 def test_std_of_a_very_long_drifting_history_is_exact() -> None:
     rng, n, window = np.random.default_rng(0), 10_000_000, 60
     x = (1e4 + rng.normal(0, 0.01, n) + 1e-4 * np.arange(n)).astype(np.float32)
-    from pipelines.features import feature_kernels as kernels
+    from pipelines.features import trailing_kernels as kernels
 
-    out, wanted = np.empty((n, 1), dtype=np.float32), np.full((1, len(kernels.STATS)), -1)
+    out, wanted = np.empty((1, n), dtype=np.float32), np.full((1, len(kernels.STATS)), -1)
     wanted[0, kernels.STATS.index("std")] = 0
-    kernels.trailing(x[:, None], np.array([0, n]), np.array([window]), wanted, out)
+    kernels.trailing(x[None], np.array([0, n]), np.array([window]), wanted, out)
     some = np.sort(rng.integers(window, n, 20_000))
     expected = x[some[:, None] - np.arange(window)].astype(np.float64).std(axis=1)
     far = expected > 4 * np.spacing(x[some])
-    np.testing.assert_allclose(out[some, 0][far], expected[far], rtol=1e-6)
+    np.testing.assert_allclose(out[0, some][far], expected[far], rtol=1e-6)
