@@ -14,7 +14,8 @@ _LOST = (404, 409, 412)  # a precondition that failed; servers disagree about If
 class S3Store:
     """Objects and pointers as keys below s3://bucket/prefix; credentials and region as boto3 finds them."""
 
-    def __init__(self, bucket: str, prefix: str) -> None:
+    def __init__(self, bucket: str, prefix: str, patience_s: float = 60, tries: int = 4) -> None:
+        """patience_s: seconds that the server may be silent before a request counts as failed; tries: of each."""
         import boto3
         from botocore.config import Config
 
@@ -22,7 +23,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         with self._refusals("connect"):
-            config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+            config = Config(retries={"mode": "standard", "max_attempts": tries}, connect_timeout=5, read_timeout=patience_s)
             self._client: Any = boto3.Session().client("s3", config=config)  # not the shared one: it keeps old keys
 
     def put(self, key: str, data: bytes) -> None:
