@@ -23,7 +23,8 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         with self._refusals("connect"):
-            config = Config(retries={"mode": "standard", "max_attempts": tries}, connect_timeout=5, read_timeout=patience_s)
+            again = {"mode": "standard", "max_attempts": tries}
+            config = Config(retries=again, connect_timeout=5, read_timeout=patience_s)
             self._client: Any = boto3.Session().client("s3", config=config)  # not the shared one: it keeps old keys
 
     def put(self, key: str, data: bytes) -> None:
