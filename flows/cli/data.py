@@ -44,18 +44,48 @@ def list_datasets() -> None:
 def add(
     dataset: Dataset,
     path: Annotated[Path, typer.Argument(help="The folder with the raw files, as the dataset's sources name them.")],
+    new: Annotated[bool, typer.Option("--new", help="It is new, though another has nearly its name.")] = False,
 ) -> None:
     """Copy the files that DATASET's sources name from PATH into data/raw/DATASET, and let DVC track them.
 
     Every source must have a file, here or there before; else nothing is copied and the missing ones are named. Other
     files are left alone. Files of the same name are replaced. Adding a dataset activates nothing.
+
+    For a DATASET that params.yaml does not know, a mapping is guessed from the files and written there, with a comment
+    beside each guess: correct it, and look at it with `fleetloop data preview DATASET`.
     """
+    from flows.new_dataset import guess_new
     from flows.raw import add_files, track
 
     root = find_root()
+    if guess_new(root, dataset, path, new):
+        typer.echo(f"{dataset}: a mapping was guessed and written to params.yaml, below datasets.{dataset}; correct it")
     summary = add_files(root, dataset, path)
     track(root, dataset)
     typer.echo(f"{dataset}: {summary} in data/raw/{dataset}")
+
+
+@app.command()
+def preview(
+    dataset: Dataset,
+    path: Annotated[Path | None, typer.Option(help="A folder of raw files to try instead of data/raw/DATASET.")] = None,
+) -> None:
+    """Try DATASET's mapping on the first file of each source: rows, channels, rate, gaps, and what is set aside.
+
+    It runs nothing and writes nothing, and answers in seconds: edit params.yaml and look again.
+    """
+    from rich.console import Console
+
+    from flows.show_preview import show_preview
+    from pipelines.files import Place
+    from pipelines.ingest import preview_dataset
+    from pipelines.params import load_params
+
+    root = find_root()
+    spec = load_params(root).dataset(dataset)
+    console = Console()
+    for view in preview_dataset(dataset, spec, path or Place(root).raw(dataset)):
+        show_preview(console, view)
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """Raw payloads of any vendor to rows, events, labels, devices and quarantine."""
 
 from pipelines.ingest.compile import channels_of, compile_source
+from pipelines.ingest.guess_yaml import guess_dataset
 from pipelines.ingest.ingest import ingest
+from pipelines.ingest.preview import preview as preview_dataset
 from pipelines.ingest.read import (
     ingest_report,
     read_devices,
@@ -18,8 +20,10 @@ __all__ = [
     "bucket_of",
     "channels_of",
     "compile_source",
+    "guess_dataset",
     "ingest",
     "ingest_report",
+    "preview_dataset",
     "read_devices",
     "read_events",
     "read_files",

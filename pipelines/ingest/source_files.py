@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.parquet_row import raw_row
-from pipelines.ingest.unpack import PACKED, unpacked
+from pipelines.ingest.unpack import PACKED, beginning, unpacked
 from pipelines.params import DatasetSpec, SourceSpec
 
 NOT_DATA = (".dvc", ".tmp", ".md", ".gitignore")
@@ -20,6 +20,7 @@ class RawFile:
 
     path: Path
     name: str
+    most: int | None = None  # bytes to read of it: its beginning; None: all
 
     @property
     def given(self) -> dict[str, str]:
@@ -27,6 +28,15 @@ class RawFile:
         folder, _, last = _plain(self.name).rpartition("/")
         stem, _, ending = last.rpartition(".")
         return {"file": stem if stem and not ending[:1].isdigit() else last, "folder": folder}
+
+    @property
+    def suffix(self) -> str:
+        """The endings of its name, that of a packed file among them: ".csv.gz"."""
+        plain = _plain(self.name)
+        last = plain.rpartition("/")[2]
+        stem, dot, ending = last.rpartition(".")
+        own = dot + ending if stem and not ending[:1].isdigit() else ""
+        return own + self.name[len(plain) :]
 
     def beside(self, name: str) -> RawFile:
         """Another raw file of the dataset."""
@@ -41,7 +51,7 @@ class RawFile:
     def read(self) -> bytes:
         """Its bytes, unpacked. Raises DataError when it is empty, ends early, or is a bomb."""
         try:
-            data = unpacked(self.path)
+            data = unpacked(self.path) if self.most is None else beginning(self.path, self.most)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
         if not data[:4096].strip() and not data.strip():
@@ -69,6 +79,12 @@ def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw
     raise DataError(
         f"{raw / source.files}: no such file (source {name!r} of {dataset}); supply it with " + " or ".join(commands)
     )
+
+
+def raw_files_below(folder: Path) -> list[RawFile]:
+    """Every raw file below a folder, sorted by name."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and _is_data(p))
+    return [RawFile(p, p.relative_to(folder).as_posix()) for p in found]
 
 
 def _is_data(path: Path) -> bool:

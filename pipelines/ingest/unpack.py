@@ -43,6 +43,25 @@ def unpacked(path: Path) -> bytes:
         ) from None
 
 
+def beginning(path: Path, size: int) -> bytes:
+    """A file's first bytes, unpacked, up to the end of a line where there is one; all of it where it is smaller."""
+    with path.open("rb") as raw:
+        packed = raw.read(4)
+        raw.seek(0)
+        kind = next((kind for magic, kind in _MAGIC.items() if packed.startswith(magic)), None)
+        try:
+            if kind == "gzip":
+                data = zlib.decompressobj(wbits=31).decompress(raw.read(size), size)
+            elif kind == "zstd":
+                with pa.CompressedInputStream(raw, "zstd") as stream:
+                    data = stream.read(size)
+            else:
+                data = raw.read(size)
+        except (zlib.error, OSError) as error:
+            raise DataError(f"{path} cannot be unpacked ({error}); fetch it again") from None
+    return data[: data.rfind(b"\n") + 1] if len(data) == size and b"\n" in data else data
+
+
 def _inflated(data: bytes, most: int) -> bytes:
     """All members of a gzip file."""
     parts: list[bytes] = []

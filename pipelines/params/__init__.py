@@ -1,6 +1,7 @@
 """params.yaml as one frozen typed tree. It is the only place for a number."""
 
 from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, SimulateSpec, Storage
+from pipelines.params.expand import expand
 from pipelines.params.load import Active, Params, load_params
 from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
 from pipelines.params.source import (
@@ -61,6 +62,7 @@ __all__ = [
     "TrainSpec",
     "UseCaseSpec",
     "WatchSpec",
+    "expand",
     "load_params",
     "parse_order",
 ]
