@@ -26,7 +26,10 @@ def guess_new(root: Path, dataset: str, folder: Path, alike: bool) -> bool:
         return False
     near = difflib.get_close_matches(dataset, known, n=1, cutoff=0.8)
     if near and not alike:
-        raise ParamsError(f"no dataset {dataset!r}; did you mean {near[0]!r}? Else add --new to guess a mapping for it")
+        raise ParamsError(
+            f"no dataset {dataset!r}; did you mean {near[0]!r}? expected one of {', '.join(known)}; "
+            f"or add --new to guess a mapping for it"
+        )
     if not _NAME.fullmatch(dataset):
         raise ParamsError(f"{dataset!r} is no name for a dataset; use small letters, digits and _")
     if not folder.is_dir():
