@@ -9,21 +9,46 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Statistic = Literal["mean", "std", "min", "max", "range", "slope", "delta", "deviation"]
-"""Trailing-window statistics. slope: per row; delta: last minus mean; deviation: mean less own baseline."""
+Statistic = Literal[
+    "mean", "std", "min", "max", "range", "slope", "delta", "deviation",
+    "rms", "crest", "kurtosis", "crossings", "missing",
+    "q01", "q05", "q10", "q25", "q50", "q75", "q90", "q95", "q99",
+]  # fmt: skip
+"""Trailing-window statistics; `fleetloop_edge.catalogue` has the formula and the unit of each."""
 
-PerRow = Literal["value", "deviation", "ewma", "age", "missing"]
+PerRow = Literal["value", "deviation", "ewma", "age", "missing", "since", "calendar"]
 """Features that need no window: they may also feed the sequence model, one vector a row."""
+
+Cycle = Literal["day", "week", "year"]
+
+
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass(frozen=True)
 class Trailing:
-    """A set of window statistics: each of `stats` over each of `windows` rows, for every channel."""
+    """A set of window statistics: each of `stats` over each of `windows`, for every signal or those of `channels`.
+
+    A window is a number of rows, or a time: "90s", "15min", "6h", "7d", rounded to whole rows.
+    """
 
     __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
 
     stats: tuple[Statistic, ...]
-    windows: tuple[int, ...]  # rows
+    windows: tuple[int | str, ...]
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """Power of the last `window` rows in `bands` of frequency (cycles a row, 0 to 0.5), and the spectrum's kurtosis."""
+
+    __pydantic_config__: typing.ClassVar[Any] = {"extra": "forbid"}
+
+    window: int | str
+    bands: tuple[tuple[float, ...], ...] = ((0.0, 0.125), (0.125, 0.25), (0.25, 0.5))
+    kurtosis: bool = True
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,9 +153,14 @@ class FeatureSpec:
     normalise: Normalise | None = None
     norms: Norms | None = None  # learnt, never stated
     trailing: tuple[Trailing, ...] = ()
+    spectral: tuple[Spectral, ...] = ()
     ewma: tuple[float, ...] = ()  # weights of the newest value
+    lags: tuple[int, ...] = ()  # rows
+    calendar: tuple[Cycle, ...] = ()  # UTC, as sine and cosine
+    reset: tuple[str, ...] = ()  # kinds of events with which a new life begins: windows, age and baseline start anew
+    since: tuple[str, ...] = ()  # kinds of events: periods since the newest that was known
     baseline_rows: int = 0  # rows of a device's first life that make its own baseline; 0: no deviation
-    age: bool = True  # rows since commissioning
+    age: bool = True  # periods since commissioning, or since a reset
     missing: bool = True  # one 0/1 a channel: not measured in this slot
     min_rows: int = 1  # no answer below this many rows since the last reset
     sequence: Sequence = field(default_factory=Sequence)
@@ -141,6 +171,14 @@ class FeatureSpec:
         regimes = self.normalise.regimes if self.normalise else None
         dropped = regimes.channels if regimes is not None and not regimes.keep else ()
         return (*(c for c in self.channels if c not in dropped), *(d.name for d in self.derived))
+
+    def rows_of(self, window: int | str) -> int:
+        """A window in rows, at least 1. Raises ValueError if it is neither rows nor a time."""
+        if isinstance(window, int):
+            return window
+        unit = window.lstrip("0123456789.")
+        _require(unit in SECONDS and len(unit) < len(window), f"window {window!r} is neither rows nor a time like 6h")
+        return max(1, round(float(window.removesuffix(unit)) * SECONDS[unit] / self.period_s))
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the key that cannot be computed."""
@@ -187,19 +225,34 @@ def _check_known(spec: FeatureSpec, names: tuple[str, ...], key: str) -> None:
         _require(name in spec.channels, f"{key} names {name!r}, which is none of channels")
 
 
+def _check_chosen(spec: FeatureSpec, names: tuple[str, ...], key: str) -> None:
+    for name in names:
+        _require(name in spec.signals, f"{key} names {name!r}, which is no signal; there are {', '.join(spec.signals)}")
+
+
 def _check_kinds(spec: FeatureSpec) -> None:
     """What a kind of feature needs is there."""
-    windows = [rows for trailing in spec.trailing for rows in trailing.windows]
-    _require(min(windows, default=1) >= 1, "trailing.windows must be at least 1 row")
+    for trailing in spec.trailing:
+        rows = [spec.rows_of(window) for window in trailing.windows]
+        _require(min(rows, default=1) >= 1, "trailing.windows must be at least 1 row")
+        _check_chosen(spec, trailing.channels, "trailing.channels")
+        own = "deviation" in trailing.stats
+        _require(not own or spec.baseline_rows > 0, "trailing.stats names 'deviation', which needs baseline_rows")
+    for spectral in spec.spectral:
+        _require(spec.rows_of(spectral.window) >= 8, "spectral.window must be at least 8 rows")
+        ordered = all(len(band) == 2 and 0 <= band[0] < band[1] <= 0.5 for band in spectral.bands)
+        _require(ordered, "spectral.bands must each be two rising frequencies from 0 to 0.5 cycles a row")
+        _check_chosen(spec, spectral.channels, "spectral.channels")
     _require(all(0 < weight <= 1 for weight in spec.ewma), "ewma weights must lie above 0 and at most at 1")
     _require(len(set(spec.ewma)) == len(spec.ewma), "ewma must not name a weight twice")
-    own = any("deviation" in trailing.stats for trailing in spec.trailing)
-    _require(not own or spec.baseline_rows > 0, "trailing.stats names 'deviation', which needs baseline_rows")
+    _require(all(lag >= 1 for lag in spec.lags), "lags must be at least 1 row")
     left_out = {
         "deviation": not spec.baseline_rows,
         "ewma": not spec.ewma,
         "age": not spec.age,
         "missing": not spec.missing,
+        "since": not spec.since,
+        "calendar": not spec.calendar,
     }
     for name in spec.sequence.inputs:
         asked = f"sequence.inputs names {name!r}, which the features leave out"

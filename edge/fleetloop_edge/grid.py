@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetloop_edge.events import NEVER, EventState
 from fleetloop_edge.rows import Row
 from fleetloop_edge.spec import Channel, FeatureSpec, Spike
 
@@ -30,7 +31,9 @@ class Slot:
 
     index: slots since the epoch. time: its start; received: its end + late_s, when it may first be known (epoch s).
     values: (C,) float32, held where nothing was measured, NaN where nothing may be held. measured: (C,) bool.
-    segment: counts the device's stretches without a silence longer than the fill bound, from 0.
+    segment: counts the device's stretches without a silence longer than the fill bound or a reset, from 0. born: the
+    slot of the event that began the device's present life, None where there was none. since: periods since the newest
+    known event of each kind that the spec asks for.
     """
 
     index: int
@@ -39,6 +42,8 @@ class Slot:
     values: NDArray[np.float32]
     measured: NDArray[np.bool_]
     segment: int
+    born: int | None = None
+    since: tuple[float, ...] = ()
 
 
 class GridState:
@@ -48,7 +53,9 @@ class GridState:
     a row first closes every slot that ended more than late_s before. In a slot each channel keeps its newest value
     by time (of equal times the later pushed); a missing value replaces nothing, and a row without any value only
     moves the clock. A channel that was not measured holds its last clean value for `fill` slots. A slot in which
-    nothing arrived is emitted, held, if it is among the first `fill` such slots; a longer silence ends the segment.
+    nothing arrived is emitted, held, if it is among the first `fill` such slots; a longer silence ends the segment. An
+    event that resets ends it too, and with it a life: at the first slot in which something arrives that the event
+    counts for.
 
     late: rows left out because they came too late. early: rows left out because they claim a slot that begins more
     than late_s + one period after they were received; no honest clock says so, and they would have to be kept.
@@ -62,6 +69,8 @@ class GridState:
         self._period = microseconds(spec.period_s)
         self._late = microseconds(spec.late_s)
         self._spikes = SpikeFilter(spec.spike, spans(spec, channels)) if spec.spike is not None else None
+        self._events = EventState(spec, self._period, self._late)
+        self._born = NEVER
         self._pending: dict[int, _OpenSlot] = {}
         self._clock = _LONG_AGO  # the newest receipt
         self._closed = _LONG_AGO  # the newest slot that takes no more rows
@@ -85,6 +94,10 @@ class GridState:
             self._pending.setdefault(index, _OpenSlot(self._count)).take(time, row.values)
         return emitted
 
+    def event(self, kind: str, time: float, received: float) -> None:
+        """Take an event of the device, in order of receipt with its rows. Times in epoch seconds."""
+        self._events.push(kind, microseconds(time), microseconds(received))
+
     def flush(self) -> list[Slot]:
         """Close through the last slot in which something arrived, as if no more rows could come for it."""
         return self._close(max(self._pending)) if self._pending else []
@@ -93,8 +106,10 @@ class GridState:
         emitted: list[Slot] = []
         for index in sorted(k for k in self._pending if k <= through):
             emitted += self._hold(index - 1)
-            if index - self._heard - 1 > self._fill:
+            born = self._events.born(index)
+            if index - self._heard - 1 > self._fill or born != self._born:
                 self._segment += 1
+                self._born = born
                 self._forget()
             emitted.append(self._measure(index, self._pending.pop(index).values))
         emitted += self._hold(through)
@@ -120,7 +135,9 @@ class GridState:
         self._next = index + 1
         values = np.where(index - self._held_at <= self._fill, self._held, np.float32(np.nan))
         start, end = index * self._period, (index + 1) * self._period
-        return Slot(index, start / 1e6, (end + self._late) / 1e6, values, measured, self._segment)
+        born = None if self._born == NEVER else self._born
+        since = self._events.since(index)
+        return Slot(index, start / 1e6, (end + self._late) / 1e6, values, measured, self._segment, born, since)
 
     def _forget(self) -> None:
         self._held = np.full(self._count, np.nan, dtype=np.float32)

@@ -124,10 +124,12 @@ class Runtime:
     def push_row(self, row: Row) -> list[Decision]:
         """Take one row, values in the order of the features' channels; the decisions on the slots it closes."""
         self._counters.rows += 1
-        device = self._devices.get(row.device)
-        if device is None:
-            device = self._devices[row.device] = self._start(row.device)
+        device = self._known(row.device)
         return self._decide(row.device, device, device.grid.push(row))
+
+    def event(self, device: str, kind: str, time: float, received: float) -> None:
+        """Take an event of a device (maintenance, set-point), as it is received; times in epoch seconds."""
+        self._known(device).grid.event(kind, time, received)
 
     def flush(self) -> list[Decision]:
         """Close every device's open slots, as at the end of a replay."""
@@ -167,6 +169,11 @@ class Runtime:
         old = [str(name) for name in life["channels"]]
         places = [old.index(name) if name in old else None for name in self._spec.signals]
         self._life = {str(name): _rearranged(saved, places) for name, saved in life["devices"].items()}
+
+    def _known(self, name: str) -> _Device:
+        if name not in self._devices:
+            self._devices[name] = self._start(name)
+        return self._devices[name]
 
     def _start(self, name: str) -> _Device:
         manifest, spec = self._manifest, self._spec
@@ -236,4 +243,4 @@ def _rearranged(saved: Mapping[str, Any], places: list[int | None]) -> dict[str,
     """A saved life with its channels in another order; new ones start empty."""
     empty = {"count": 0, "first": 0.0, "sum": 0.0}
     moved = {key: [none if p is None else saved[key][p] for p in places] for key, none in empty.items()}
-    return {"born": saved["born"], **moved}
+    return {"born": saved["born"], "event": saved.get("event"), **moved}

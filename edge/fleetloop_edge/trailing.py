@@ -10,10 +10,13 @@ The batch form in `pipelines.features.trailing_kernels` does the same float64 op
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetloop_edge.spec import FeatureSpec, Statistic
+from fleetloop_edge.layout import Block, blocks
+from fleetloop_edge.spec import FeatureSpec
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -22,32 +25,26 @@ COUNT, PLACES, PLACES2, SUM, SQUARES, PRODUCTS = range(6)
 """Of the values of a part: how many; sum of their places (rows since the newer block began) and of these squared; sum
 of their distances from the part's centre, of these squared, and of place x distance."""
 SUMS = 6
-_OF_SUMS: frozenset[Statistic] = frozenset(("mean", "delta", "deviation", "std", "slope"))
-_OF_EXTREMES: frozenset[Statistic] = frozenset(("min", "max", "range"))
+_OF_SUMS: frozenset[str] = frozenset(("mean", "delta", "deviation", "std", "slope"))
+_OF_EXTREMES: frozenset[str] = frozenset(("min", "max", "range"))
 
 
-def windows(spec: FeatureSpec) -> tuple[int, ...]:
-    """The different window lengths (rows), ascending."""
-    return tuple(sorted({rows for trailing in spec.trailing for rows in trailing.windows}))
-
-
-def statistics(spec: FeatureSpec) -> tuple[tuple[int, Statistic], ...]:
-    """The different (window, statistic) pairs, in the order in which the spec names them."""
-    pairs = [(rows, stat) for trailing in spec.trailing for rows in trailing.windows for stat in trailing.stats]
-    return tuple(dict.fromkeys(pairs))
+def core_blocks(spec: FeatureSpec) -> tuple[Block, ...]:
+    """The features that are kept up here, in their order."""
+    return tuple(block for block in blocks(spec) if block.kind == "core")
 
 
 class TrailingState:
     """Trailing statistics of S signals over W windows. A NaN counts as no value, but takes a row's place."""
 
     def __init__(self, spec: FeatureSpec) -> None:
-        self._pairs = statistics(spec)
-        self._lengths = windows(spec)
-        wanted = frozenset(stat for _, stat in self._pairs)
-        self._of = tuple((stat, self._lengths.index(rows)) for rows, stat in self._pairs)
-        self._sums = _Sums(self._lengths, len(spec.signals), wanted) if wanted & _OF_SUMS else None
-        self._extremes = _Extremes(self._lengths, len(spec.signals)) if wanted & _OF_EXTREMES else None
-        self._out = np.empty((len(self._pairs), len(spec.signals)), dtype=np.float32)
+        wanted = core_blocks(spec)
+        stats = frozenset(block.what for block in wanted)
+        self._lengths = tuple(sorted({block.rows for block in wanted}))
+        count = len(spec.signals)
+        self._sums = _Sums(self._lengths, count, stats) if stats & _OF_SUMS else None
+        self._extremes = _Extremes(self._lengths, count) if stats & _OF_EXTREMES else None
+        self._of = [(b.what, self._lengths.index(b.rows), _chosen(b.signals, count), b.columns) for b in wanted]
         self.reset()
 
     def reset(self) -> None:
@@ -57,29 +54,35 @@ class TrailingState:
             if part is not None:
                 part.reset()
 
-    def push(self, values: Float32) -> Float32:
-        """Take one row (S,); the (pairs, S) statistics of the windows that end with it, in order of `statistics`.
+    def push(self, values: Float32, deviation: Callable[[Float], Float], out: Float32) -> None:
+        """Take one row (S,); write the statistics of the windows that end with it to their columns of out (F,).
 
-        The array is written over by the next push.
+        deviation: takes the device's own baseline off values (S,).
         """
         places = self._places
         for window, length in enumerate(self._lengths):
             place = places[window] + 1
             places[window] = place if place < length else 0
-        found: dict[Statistic, Float | Float32] = {}
+        found: dict[str, Float | Float32] = {}
         if self._sums is not None:
             found |= self._sums.push(values.astype(np.float64), places)
         if self._extremes is not None:
             found |= self._extremes.push(values, places)
-        for i, (stat, window) in enumerate(self._of):
-            self._out[i] = found[stat][window]
-        return self._out
+        for stat, window, signals, columns in self._of:
+            value = found[stat][window]
+            if stat == "deviation":
+                value = deviation(value.astype(np.float32).astype(np.float64))
+            out[columns] = value[signals]
+
+
+def _chosen(signals: tuple[int, ...], count: int) -> slice | list[int]:
+    return slice(None) if signals == tuple(range(count)) else list(signals)
 
 
 class _Sums:
     """Mean, delta, standard deviation and slope, from the sums of both parts of each window."""
 
-    def __init__(self, lengths: tuple[int, ...], count: int, wanted: frozenset[Statistic]) -> None:
+    def __init__(self, lengths: tuple[int, ...], count: int, wanted: frozenset[str]) -> None:
         self._lengths, self._wanted = lengths, wanted
         shape = (len(lengths), count)
         self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]  # of each window's share of the rows below
@@ -93,7 +96,7 @@ class _Sums:
         self._tails.fill(0.0)
         self._tail_centre.fill(0.0)
 
-    def push(self, x: Float, places: list[int]) -> dict[Statistic, Float]:
+    def push(self, x: Float, places: list[int]) -> dict[str, Float]:
         """The wanted statistics, (W, S) each, after row x (S,) at its place in each window's block."""
         head = self._head
         for window, place in enumerate(places):
@@ -125,8 +128,8 @@ class _Sums:
         np.multiply(place, terms[SUM], out=terms[PRODUCTS])
         return terms
 
-    def _statistics(self, head: Float, tail: Float, last: Float) -> dict[Statistic, Float]:
-        found: dict[Statistic, Float] = {}
+    def _statistics(self, head: Float, tail: Float, last: Float) -> dict[str, Float]:
+        found: dict[str, Float] = {}
         apart = self._tail_centre - self._centre
         shift = tail[COUNT] * apart
         count = head[COUNT] + tail[COUNT]
@@ -173,7 +176,7 @@ class _Extremes:
     def reset(self) -> None:
         self._tails.fill(np.inf)
 
-    def push(self, values: Float32, places: list[int]) -> dict[Statistic, Float32]:
+    def push(self, values: Float32, places: list[int]) -> dict[str, Float32]:
         """min, max and range, (W, S) each."""
         row = np.stack([values, -values])
         row[row != row] = np.inf

@@ -50,6 +50,7 @@ class Material:
     calibration: Windows
     test: Windows
     rows: pd.DataFrame
+    events: pd.DataFrame | None = None  # where the features ask for any
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _replay(material: Material, facts: Facts, exported: Mapping[str, Exported], 
         for precision, graph in model.graphs.items()
     }
     rows, cut = pick_devices(material.rows, list(material.test.devices), most)
-    return replay(rows, cut, facts.features, facts.channels, graphs)
+    return replay(rows, cut, facts.features, facts.channels, graphs, material.events)
 
 
 def _quality(exported: Mapping[str, Exported], material: Material, period_s: float, rules: Rules) -> Quality:

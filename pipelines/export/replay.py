@@ -19,6 +19,7 @@ from fleetloop_edge.scale import Scaler
 from fleetloop_edge.spec import Channel, FeatureSpec
 from fleetloop_edge.window import SequenceWindow
 from pipelines.evaluate import ModelDecision, epoch_seconds
+from pipelines.features import Event, events_of
 
 Vector = NDArray[np.float32]
 
@@ -64,13 +65,20 @@ def replay(
     spec: FeatureSpec,
     channels: tuple[Channel, ...],
     graphs: Mapping[str, Graph],
+    events: pd.DataFrame | None = None,
 ) -> Replayed:
-    """Score rows (device, time, received, channels; as received) device by device with the device's own states."""
+    """Score rows (device, time, received, channels; as received) device by device with the device's own states.
+
+    events: device, kind, time, received, where the features ask for any.
+    """
     began = time.perf_counter()
     found: list[dict[str, object]] = []
     for device, history in rows.groupby("device", sort=True):
         walk = _Walk(str(device), spec, channels, graphs)
+        waiting = events_of(events, str(device))
         for row in _rows(history, spec):
+            while waiting and waiting[0].received <= row.received:
+                walk.take(waiting.pop(0))
             found += walk.push(row)
         if device not in cut:
             found += walk.flush()
@@ -103,6 +111,9 @@ class _Walk:
 
     def push(self, row: Row) -> list[dict[str, object]]:
         return [scored for slot in self._grid.push(row) for scored in self._slot(slot)]
+
+    def take(self, event: Event) -> None:
+        self._grid.event(event.kind, event.time, event.received)
 
     def flush(self) -> list[dict[str, object]]:
         return [scored for slot in self._grid.flush() for scored in self._slot(slot)]

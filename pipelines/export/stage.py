@@ -16,7 +16,7 @@ from pipelines.export.contents import Facts, files_hash, without_pictures
 from pipelines.export.make import Made, Material, Rules, make_bundle
 from pipelines.export.report import refusal
 from pipelines.files import Place, replacing_folder, write_json
-from pipelines.ingest import channels_of, compile_source, read_rows
+from pipelines.ingest import channels_of, compile_source, read_events, read_rows
 from pipelines.params import DatasetSpec, UseCaseSpec, load_params
 from pipelines.split import read_learnt_spec
 from pipelines.train import load_models, load_windows
@@ -49,6 +49,7 @@ def _material(place: Place, name: str, dataset: str) -> Material:
         calibration=load_windows(place, name, "calibration"),
         test=load_windows(place, name, "test"),
         rows=_accepted(place, dataset, spec),
+        events=read_events(place, dataset) if spec.reset or spec.since else None,
     )
 
 

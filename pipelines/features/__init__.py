@@ -1,8 +1,9 @@
 """Rows to a regular, cleaned grid, and the grid to features: the batch forms of the device's own definitions."""
 
 from pipelines.features.compute import compute
+from pipelines.features.events import Event, events_of
 from pipelines.features.grid import build_grid
 from pipelines.features.learn import learn_norms
 from pipelines.features.stored import read_grid, read_spec, read_spec_from
 
-__all__ = ["build_grid", "compute", "learn_norms", "read_grid", "read_spec", "read_spec_from"]
+__all__ = ["Event", "build_grid", "compute", "events_of", "learn_norms", "read_grid", "read_spec", "read_spec_from"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from fleetloop_edge.features import Block, blocks
-from fleetloop_edge.grid import microseconds
+from fleetloop_edge.cycles import on_circle
+from fleetloop_edge.layout import Block, blocks
+from fleetloop_edge.shape import spectrum
 from fleetloop_edge.signals import RawSignals, Signals
 from fleetloop_edge.spec import FeatureSpec
-from fleetloop_edge.trailing import statistics, windows
 from pipelines.features.grid import whole_microseconds
 
 Float32 = NDArray[np.float32]
@@ -18,6 +24,8 @@ Int = NDArray[np.int64]
 
 CHUNK = 65_536
 """Rows that are normalised at once."""
+SPECTRA = 4096
+"""Windows whose spectra are taken at once."""
 
 
 def compute(grid: pd.DataFrame, spec: FeatureSpec) -> Float32:
@@ -35,19 +43,40 @@ def compute_columns(grid: pd.DataFrame, spec: FeatureSpec, out: Float32 | None =
     if out is None:
         out = np.empty((columns[-1].columns.stop, len(grid)), dtype=np.float32)
     out = out[:, : len(grid)]
-    births = _starts(_changes(grid["device"]))
-    segments = _starts(_changes(grid["device"]) | _changes(grid["segment"]))
-    values = signals(grid, spec, births)
+    device = _changes(grid["device"])
+    births = _starts(device | _changes(grid["life"]))
+    made = _Made(
+        grid=grid,
+        spec=spec,
+        births=births,
+        segments=_starts(device | _changes(grid["segment"])),
+        values=signals(grid, spec, births),
+        out=out,
+    )
     for block in columns:
-        if block.kind in ("value", "deviation"):  # the baseline is taken off last
-            out[block.columns] = values
-        elif block.kind == "missing":
-            measured = np.stack([grid[f"{name}.measured"].to_numpy(dtype=np.bool_) for name in spec.channels])
-            out[block.columns] = ~RawSignals(spec).measured(measured.T).T
-        elif block.kind == "age":
-            out[block.columns] = _age(grid, births, spec)
-    _windowed(values, births, segments, spec, columns, out)
+        if block.kind in _BLOCKS:
+            _BLOCKS[block.kind](made, block)
+    _core(made, [block for block in columns if block.kind == "core"])
+    _less_baseline(made, [b for b in columns if b.kind == "deviation" or b.what == "deviation"])
     return out
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What features are computed from, and where to: values (S, n), out (F, n); births, segments: where each begins."""
+
+    grid: pd.DataFrame
+    spec: FeatureSpec
+    births: Int
+    segments: Int
+    values: Float32
+    out: Float32
+
+    @cached_property
+    def measured(self) -> NDArray[np.bool_]:
+        """(S, n) which signals were measured."""
+        cells = np.stack([self.grid[f"{name}.measured"].to_numpy(dtype=np.bool_) for name in self.spec.channels])
+        return np.ascontiguousarray(RawSignals(self.spec).measured(cells.T).T)
 
 
 def signals(grid: pd.DataFrame, spec: FeatureSpec, births: Int) -> Float32:
@@ -62,34 +91,103 @@ def signals(grid: pd.DataFrame, spec: FeatureSpec, births: Int) -> Float32:
     if spec.norms is not None and spec.norms.device_sd:
         from pipelines.features import feature_kernels as kernels  # numba: only where it computes
 
-        own = np.array([0], dtype=np.int64)
+        own = np.arange(len(values))[:, None]
         unit = np.array(spec.norms.device_sd, dtype=np.float64)
         kernels.less_baseline(values.copy(), births, spec.baseline_rows, own, unit, values)
     return values
 
 
-def _windowed(
-    values: Float32, births: Int, segments: Int, spec: FeatureSpec, columns: tuple[Block, ...], out: Float32
-) -> None:
-    from pipelines.features import feature_kernels, trailing_kernels  # numba: only where it computes
+def _value(made: _Made, block: Block) -> None:
+    made.out[block.columns] = made.values  # a deviation's baseline is taken off last
 
-    first = {
-        kind: [block.first for block in columns if block.kind == kind] for kind in ("deviation", "ewma", "trailing")
-    }
-    if spec.ewma:
-        weights = np.array(spec.ewma, dtype=np.float64)
-        feature_kernels.ewma(values, segments, weights, np.array(first["ewma"], dtype=np.int64), out)
-    lengths = windows(spec)
-    if lengths:
-        wanted = np.full((len(lengths), len(trailing_kernels.STATS)), -1, dtype=np.int64)
-        for (rows, stat), column in zip(statistics(spec), first["trailing"], strict=True):
-            wanted[lengths.index(rows), trailing_kernels.STATS.index(stat)] = column
-        trailing_kernels.trailing(values, segments, np.array(lengths, dtype=np.int64), wanted, out)
-    trailing = zip(statistics(spec), first["trailing"], strict=True)
-    own = first["deviation"] + [column for (_, stat), column in trailing if stat == "deviation"]
-    if own:
-        unit = np.ones(len(values))
-        feature_kernels.less_baseline(values, births, spec.baseline_rows, np.array(own, dtype=np.int64), unit, out)
+
+def _missing(made: _Made, block: Block) -> None:
+    made.out[block.columns] = ~made.measured
+
+
+def _from_grid(made: _Made, block: Block) -> None:
+    made.out[block.columns] = made.grid[block.names[0]].to_numpy()
+
+
+def _ewma(made: _Made, block: Block) -> None:
+    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
+
+    first, weight = np.array([block.first], dtype=np.int64), np.array([block.number])
+    kernels.ewma(made.values, made.segments, weight, first, made.out)
+
+
+def _shape(made: _Made, block: Block) -> None:
+    from pipelines.features import shape_kernels as kernels  # numba: only where it computes
+
+    which, out = np.array(block.signals, dtype=np.int64), made.out[block.columns]
+    if block.what == "missing":
+        kernels.missing(made.measured, made.segments, block.rows, which, out)
+    elif block.what in kernels.SHAPES:
+        stat = kernels.SHAPES.index(block.what)
+        kernels.shapes(made.values, made.segments, block.rows, stat, which, out)
+    else:
+        kernels.quantiles(made.values, made.segments, block.rows, int(block.what[1:]) / 100, which, out)
+
+
+def _lag(made: _Made, block: Block) -> None:
+    from pipelines.features import shape_kernels as kernels  # numba: only where it computes
+
+    which = np.array(block.signals, dtype=np.int64)
+    kernels.lags(made.values, made.segments, block.rows, which, made.out[block.columns])
+
+
+def _spectral(made: _Made, block: Block) -> None:
+    out = made.out[block.columns]
+    out.fill(np.nan)
+    for begin, end in pairwise(made.segments):
+        for first in range(begin, end - block.rows + 1, SPECTRA):
+            last = min(first + SPECTRA + block.rows - 1, end)
+            for i, signal in enumerate(block.signals):
+                rows = sliding_window_view(made.values[signal, first:last], block.rows).astype(np.float64)
+                out[i, first + block.rows - 1 : last] = spectrum(rows, block)
+
+
+def _calendar(made: _Made, block: Block) -> None:
+    made.out[block.columns] = on_circle(whole_microseconds(made.grid["time"]) / 1e6, block.what)
+
+
+_BLOCKS: dict[str, Callable[[_Made, Block], None]] = {
+    "value": _value,
+    "deviation": _value,
+    "missing": _missing,
+    "age": _from_grid,
+    "since": _from_grid,
+    "ewma": _ewma,
+    "shape": _shape,
+    "lag": _lag,
+    "spectral": _spectral,
+    "calendar": _calendar,
+}
+
+
+def _core(made: _Made, wanted: list[Block]) -> None:
+    if not wanted:
+        return
+    from pipelines.features import trailing_kernels as kernels  # numba: only where it computes
+
+    lengths = sorted({block.rows for block in wanted})
+    rows = np.full((len(made.values), len(lengths), len(kernels.STATS)), -1, dtype=np.int64)
+    for block in wanted:
+        place = np.arange(block.columns.start, block.columns.stop)
+        rows[list(block.signals), lengths.index(block.rows), kernels.STATS.index(block.what)] = place
+    kernels.trailing(made.values, made.segments, np.array(lengths, dtype=np.int64), rows, made.out)
+
+
+def _less_baseline(made: _Made, wanted: list[Block]) -> None:
+    if not wanted:
+        return
+    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
+
+    unit = np.ones(len(made.values))
+    rows = np.full((len(made.values), len(wanted)), -1, dtype=np.int64)
+    for k, block in enumerate(wanted):
+        rows[list(block.signals), k] = np.arange(block.columns.start, block.columns.stop)
+    kernels.less_baseline(made.values, made.births, made.spec.baseline_rows, rows, unit, made.out)
 
 
 def _changes(column: pd.Series) -> NDArray[np.bool_]:
@@ -102,9 +200,3 @@ def _changes(column: pd.Series) -> NDArray[np.bool_]:
 
 def _starts(changed: NDArray[np.bool_]) -> Int:
     return np.append(np.flatnonzero(changed), len(changed)).astype(np.int64)
-
-
-def _age(grid: pd.DataFrame, births: Int, spec: FeatureSpec) -> Int:
-    """(n,) periods since each device's first row, that one being 1."""
-    slot = whole_microseconds(grid["time"]) // microseconds(spec.period_s)
-    return slot - np.repeat(slot[births[:-1]], np.diff(births)) + 1

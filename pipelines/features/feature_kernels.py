@@ -33,10 +33,10 @@ def ewma(values: Float32, starts: Int, weights: Float64, first: Int, out: Float3
 
 
 @compiled  # type: ignore[untyped-decorator]
-def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, unit: Float64, out: Float32) -> None:
+def less_baseline(values: Float32, births: Int, rows: int, places: Int, unit: Float64, out: Float32) -> None:
     """Take the mean of the signal's first `rows` values since the device's birth off what stands in out, in units.
 
-    firsts: (k,) first rows of the blocks, one row a signal. unit: (S,) what counts as 1.
+    places: (S, k) rows of out, -1: none. unit: (S,) what counts as 1.
     """
     for device in range(len(births) - 1):
         for c in range(values.shape[0]):
@@ -49,5 +49,6 @@ def less_baseline(values: Float32, births: Int, rows: int, firsts: Int, unit: Fl
                     away += x - centre
                     count += 1
                 baseline = centre + away / max(count, 1) if count > 0 else np.nan
-                for first in firsts:
-                    out[first + c, row] = (np.float64(out[first + c, row]) - baseline) / unit[c]
+                for place in places[c]:
+                    if place >= 0:
+                        out[place, row] = (np.float64(out[place, row]) - baseline) / unit[c]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fleetloop_edge.events import NEVER, known_from
 from fleetloop_edge.grid import microseconds, spans
 from fleetloop_edge.spec import Channel, FeatureSpec
 
@@ -30,19 +32,29 @@ class GridCount:
 
 
 def build_grid(
-    rows: pd.DataFrame, rejected: pd.DataFrame, spec: FeatureSpec, channels: Sequence[Channel]
+    rows: pd.DataFrame,
+    rejected: pd.DataFrame,
+    spec: FeatureSpec,
+    channels: Sequence[Channel],
+    events: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The grid of every device, sorted by device and time: what GridState gives if rows come in order of receipt.
 
-    rows: device, time, received (UTC), the spec's channels. rejected: device, time of rows that carry nothing.
+    rows: device, time, received (UTC), the spec's channels. rejected: device, time of rows that carry nothing. events:
+    device, time, received, kind, where the spec asks for any.
     Returns device, time (slot start), received (when it may be known), segment, run (rows since the segment began,
-    from 1), the channels (float32) and `<channel>.measured` (bool).
+    from 1), life (counts resets, from 0), age (periods since the life began, from 1), `since.<event>` (float32), the
+    channels (float32) and `<channel>.measured` (bool).
     """
-    return grid_and_count(rows, rejected, spec, channels)[0]
+    return grid_and_count(rows, rejected, spec, channels, events)[0]
 
 
 def grid_and_count(
-    rows: pd.DataFrame, rejected: pd.DataFrame, spec: FeatureSpec, channels: Sequence[Channel]
+    rows: pd.DataFrame,
+    rejected: pd.DataFrame,
+    spec: FeatureSpec,
+    channels: Sequence[Channel],
+    events: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, GridCount]:
     """`build_grid`, and the account of its rows."""
     from pipelines.features import grid_kernels as kernels  # numba: only where it computes
@@ -62,13 +74,18 @@ def grid_and_count(
     closed = (clock - bounds.late - 1) // bounds.period - 1
     held = kernels.held_after(heard, closed, spec.fill)
     n = len(held) + int(held.sum())
-    keys = np.empty((n, 4), dtype=np.int64)
+    keys = np.empty((n, 6), dtype=np.int64)
     cells, measured = np.empty((n, values.shape[1]), dtype=np.float32), np.empty((n, values.shape[1]), dtype=np.bool_)
-    kernels.emit(heard, held, spec.fill, hampel, keys, cells, measured)
+    begun = kernels.newest_event(heard.device, heard.slot, _events(events, names, spec.reset, spec))
+    kernels.emit(heard, begun, held, spec.fill, hampel, keys, cells, measured)
+    since = {}
+    for kind in dict.fromkeys(spec.since):
+        newest = kernels.newest_event(keys[:, 0], keys[:, 1], _events(events, names, (kind,), spec))
+        since[f"since.{kind}"] = np.where(newest == NEVER, np.nan, keys[:, 1] - newest).astype(np.float32)
     spikes = int(np.isfinite(heard.values).sum()) - int(measured.sum())
     silent = len(rows) - heard.used - heard.late - heard.early
     count = GridCount(len(rows), heard.used, heard.late, heard.early, silent, n, n - len(held), spikes)
-    return _frame(names.to_numpy()[keys[:, 0]], keys, cells, measured, spec), count
+    return _frame(names.to_numpy()[keys[:, 0]], keys, since, cells, measured, spec), count
 
 
 def whole_microseconds(times: pd.Series) -> NDArray[np.int64]:
@@ -82,6 +99,23 @@ def _hampel(spec: FeatureSpec, channels: Sequence[Channel]) -> tuple[int, float,
     if spec.spike is None:
         return 0, 0.0, np.zeros(len(spec.channels))
     return spec.spike.window, spec.spike.sigmas, spec.spike.floor * spans(spec, tuple(channels))
+
+
+def _events(events: pd.DataFrame | None, names: pd.Index, kinds: tuple[str, ...], spec: FeatureSpec) -> Any:
+    """The events of some kinds as the kernels take them; devices by their place in `names`."""
+    from pipelines.features import grid_kernels as kernels  # numba: only where it computes
+
+    empty = np.empty(0, dtype=np.int64)
+    if events is None or not kinds:
+        return kernels.Events(empty, empty, empty)
+    period, late = microseconds(spec.period_s), microseconds(spec.late_s)
+    device = names.get_indexer(pd.Index(events["device"].astype(str)))
+    time, received = whole_microseconds(events["time"]), whole_microseconds(events["received"])
+    used = events["kind"].isin(kinds).to_numpy() & (device >= 0) & (time <= received + late + period)
+    device, time, received = device[used].astype(np.int64), time[used], received[used]
+    known = np.array([known_from(int(t), int(r), period, late) for t, r in zip(time, received, strict=True)], np.int64)
+    order = np.lexsort((known, device))
+    return kernels.Events(device[order], known[order], (time // period)[order])
 
 
 def _among(rows: pd.DataFrame, rejected: pd.DataFrame) -> NDArray[np.bool_]:
@@ -98,6 +132,7 @@ def _among(rows: pd.DataFrame, rejected: pd.DataFrame) -> NDArray[np.bool_]:
 def _frame(
     devices: NDArray[np.object_],
     keys: NDArray[np.int64],
+    since: dict[str, NDArray[np.float32]],
     cells: NDArray[np.float32],
     measured: NDArray[np.bool_],
     spec: FeatureSpec,
@@ -110,7 +145,10 @@ def _frame(
         "received": _times(start + period + late),
         "segment": keys[:, 2].astype(np.int32),
         "run": keys[:, 3].astype(np.int32),
+        "life": keys[:, 4].astype(np.int32),
+        "age": (keys[:, 1] - keys[:, 5] + 1).astype(np.int32),
     }
+    columns |= since
     columns |= {name: cells[:, c] for c, name in enumerate(spec.channels)}
     columns |= {f"{name}.measured": measured[:, c] for c, name in enumerate(spec.channels)}
     return pd.DataFrame(columns)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fleetloop_edge.events import NEVER
 from fleetloop_edge.grid import MAD_TO_SD
 
 Int = NDArray[np.int64]
@@ -31,6 +32,14 @@ class Hampel(NamedTuple):
     window: int
     sigmas: float
     least: NDArray[np.float64]
+
+
+class Events(NamedTuple):
+    """Events of k devices' histories, sorted by device and by the slot from which each counts."""
+
+    device: Int
+    known: Int
+    slot: Int
 
 
 class Heard(NamedTuple):
@@ -90,17 +99,45 @@ def held_after(heard: Heard, closed: Int, fill: int) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def emit(heard: Heard, held: Int, fill: int, hampel: Hampel, keys: Int, values: Float32, measured: Bool) -> None:
-    """Fill keys (n, 4: device, slot, segment, run), values (n, C) and measured (n, C) of the n emitted slots."""
+def newest_event(device: Int, slot: Int, events: Events) -> Any:
+    """(n,) the slot of the newest event that each slot's device has had and that counts by then; NEVER if none.
+
+    device, slot: (n,) sorted.
+    """
+    found = np.empty(len(slot), np.int64)
+    event, newest = 0, NEVER
+    for i in range(len(slot)):
+        if i == 0 or device[i] != device[i - 1]:
+            newest = NEVER
+            while event < len(events.device) and events.device[event] < device[i]:
+                event += 1
+        while event < len(events.device) and events.device[event] == device[i] and events.known[event] <= slot[i]:
+            newest = max(newest, events.slot[event])
+            event += 1
+        found[i] = newest
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def emit(
+    heard: Heard, begun: Int, held: Int, fill: int, hampel: Hampel, keys: Int, values: Float32, measured: Bool
+) -> None:
+    """Fill keys (n, 6: device, slot, segment, run, life, born), values (n, C), measured (n, C) of the n emitted slots.
+
+    begun: (m,) the slot of the newest event that begins a life.
+    """
     channels = values.shape[1]
     sorted_ring, ring = np.empty((channels, hampel.window)), np.empty((channels, hampel.window))
     seen, held_at = np.empty(channels, np.int64), np.empty(channels, np.int64)
     last = np.empty(channels, np.float32)
-    row, segment, run = 0, -1, 0
+    row, segment, run, life, born = 0, -1, 0, 0, NEVER
     for i in range(len(heard.slot)):
         index, device = heard.slot[i], heard.device[i]
         newborn = i == 0 or heard.device[i - 1] != device
-        if newborn or index - heard.slot[i - 1] - 1 > fill:
+        reset = not newborn and begun[i] != begun[i - 1]
+        if newborn or reset:
+            life, born = 0 if newborn else life + 1, index if begun[i] == NEVER else begun[i]
+        if newborn or reset or index - heard.slot[i - 1] - 1 > fill:
             segment, run = 0 if newborn else segment + 1, 0
             for c in range(channels):
                 seen[c], held_at[c] = 0, LONG_AGO
@@ -112,6 +149,7 @@ def emit(heard: Heard, held: Int, fill: int, hampel: Hampel, keys: Int, values: 
         for ahead in range(held[i] + 1):
             run += 1
             keys[row, 0], keys[row, 1], keys[row, 2], keys[row, 3] = device, index + ahead, segment, run
+            keys[row, 4], keys[row, 5] = life, born
             for c in range(channels):
                 values[row, c] = last[c] if index + ahead - held_at[c] <= fill else np.float32(np.nan)
                 measured[row, c] = measured[row, c] and ahead == 0

@@ -96,8 +96,9 @@ def _device_sd(rows: pd.DataFrame, values: NDArray[np.float32], spec: FeatureSpe
 
     scaled = np.ascontiguousarray(Signals(spec).apply(values).T)
     away = scaled.copy()
-    births = np.append(np.flatnonzero((rows["device"] != rows["device"].shift()).to_numpy()), len(rows))
-    own, unit = np.array([0], dtype=np.int64), np.ones(len(scaled))
+    begins = (rows["device"] != rows["device"].shift()) | (rows["life"] != rows["life"].shift())
+    births = np.append(np.flatnonzero(begins.to_numpy()), len(rows))
+    own, unit = np.arange(len(scaled))[:, None], np.ones(len(scaled))
     kernels.less_baseline(scaled, births.astype(np.int64), spec.baseline_rows, own, unit, away)
     known = np.isfinite(away)
     square = np.where(known, away.astype(np.float64), 0.0) ** 2

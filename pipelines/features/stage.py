@@ -12,7 +12,7 @@ from pipelines.errors import DataError, ParamsError
 from pipelines.features.grid import grid_and_count
 from pipelines.features.stored import grid_folder, spec_path
 from pipelines.files import Place, replacing_folder, write_json, write_table
-from pipelines.ingest import bucket_of, channels_of, read_rows
+from pipelines.ingest import bucket_of, channels_of, read_events, read_rows
 from pipelines.params import load_params
 from pipelines.validate import read_rejected
 
@@ -28,7 +28,8 @@ def main(place: Place, name: str) -> None:
     spec = case.features
     channels = _channels(name, spec, channels_of(dataset))
     rows = read_rows(place, case.dataset, spec.channels)
-    grid, count = grid_and_count(rows, read_rejected(place, case.dataset), spec, channels)
+    events = read_events(place, case.dataset) if spec.reset or spec.since else None
+    grid, count = grid_and_count(rows, read_rejected(place, case.dataset), spec, channels, events)
     write_json(place.untracked(name, "features") / "rows.json", dataclasses.asdict(count))
     if grid.empty:
         raise DataError(

@@ -17,7 +17,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 STATS = ("mean", "std", "slope", "min", "max", "range", "delta", "deviation")
-"""Order of the columns that `trailing` is told of."""
+"""Order of the rows that `trailing` is told of."""
 MEAN, STD, SLOPE, MIN, MAX, RANGE, DELTA, DEVIATION = range(8)
 
 CHUNK = 2048
@@ -37,10 +37,10 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled  # type: ignore[untyped-decorator]
-def trailing(values: Float32, starts: Int, lengths: Int, columns: Int, out: Float32) -> None:
+def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32) -> None:
     """Fill rows of out (F, n) from values (S, n).
 
-    starts: (segments + 1,) where segments begin, and n. lengths: (W,) rows, ascending. columns: (W, 8) first row of out
+    starts: (segments + 1,) where segments begin, and n. lengths: (W,) rows, ascending. rows: (S, W, 8) the row of out
     for each of STATS, -1: not wanted.
     """
     longest = lengths.max()
@@ -54,14 +54,14 @@ def trailing(values: Float32, starts: Int, lengths: Int, columns: Int, out: Floa
             origin = max(first, begin - 2 * longest + 1)  # a window's block, and the one before
             for c in range(values.shape[0]):
                 history, into = values[c, origin:stop], out[:, begin:stop]
-                extremes(history, begin - origin, lengths, columns, c, extreme, into)
+                extremes(history, begin - origin, lengths, rows[c], extreme, into)
                 count(history, scratch[X], scratch[COUNTS], scratch[PLACES], scratch[PLACES2])
                 for w in range(len(lengths)):
                     sum_blocks(scratch, stop - origin, lengths[w], begin - origin, begin - first)
                     for tile in range(begin, stop, TILE):
                         last = min(tile + TILE, stop)
                         part = scratch[:, : last - origin + 1]
-                        combine(part, lengths[w], tile - origin, columns[w], c, out[:, tile:last])
+                        combine(part, lengths[w], tile - origin, rows[c, w], out[:, tile:last])
 
 
 @compiled  # type: ignore[untyped-decorator]
@@ -159,7 +159,7 @@ def prefix(s: Float64, w: int, older: bool, first: int, centre: Float64) -> None
 
 
 @compiled  # type: ignore[untyped-decorator]
-def combine(s: Float64, w: int, begin: int, columns: Int, c: int, out: Float32) -> None:
+def combine(s: Float64, w: int, begin: int, rows: Int, out: Float32) -> None:
     """The wanted statistics of the rows from `begin` on, from their heads and tails."""
     v = s[:, begin : s.shape[1] - 1]
     x, base, apart, total, part, number = v[X], v[BASE], v[APART], v[TOTAL], v[PART], v[COUNT]
@@ -171,18 +171,18 @@ def combine(s: Float64, w: int, begin: int, columns: Int, c: int, out: Float32) 
     for i in range(len(part)):
         total[i] = head[i] + (tail[i] + tail_count[i] * apart[i])
     for stat in (MEAN, DEVIATION):
-        if columns[stat] >= 0:
-            into = out[columns[stat] + c]
+        if rows[stat] >= 0:
+            into = out[rows[stat]]
             for i in range(len(into)):
                 into[i] = base[i] + total[i] * part[i]
-    if columns[DELTA] >= 0:
-        into = out[columns[DELTA] + c]
+    if rows[DELTA] >= 0:
+        into = out[rows[DELTA]]
         for i in range(len(into)):
             into[i] = x[i] - (base[i] + total[i] * part[i])
-    if columns[STD] >= 0:
-        spread(v, out[columns[STD] + c])
-    if columns[SLOPE] >= 0:
-        slope(s, v, w, begin, out[columns[SLOPE] + c])
+    if rows[STD] >= 0:
+        spread(v, out[rows[STD]])
+    if rows[SLOPE] >= 0:
+        slope(s, v, w, begin, out[rows[SLOPE]])
 
 
 @compiled  # type: ignore[untyped-decorator]
@@ -230,9 +230,9 @@ def slope(s: Float64, v: Float64, w: int, begin: int, into: Float32) -> None:
 
 
 @compiled  # type: ignore[untyped-decorator]
-def extremes(values: Float32, begin: int, lengths: Int, columns: Int, c: int, scratch: Float32, out: Float32) -> None:
+def extremes(values: Float32, begin: int, lengths: Int, rows: Int, scratch: Float32, out: Float32) -> None:
     """min, max and range: the least of 2, 4, 8 … rows, and of two of these that cover a window."""
-    if columns[:, MIN : RANGE + 1].max() < 0:
+    if rows[:, MIN : RANGE + 1].max() < 0:
         return
     n = len(values)
     low, high, spare, other = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
@@ -250,7 +250,7 @@ def extremes(values: Float32, begin: int, lengths: Int, columns: Int, c: int, sc
             span *= 2
         least(low, lengths[w] - span, spare)
         least(high, lengths[w] - span, other)
-        write_extremes(spare[begin:], other[begin:], columns[w], c, out)
+        write_extremes(spare[begin:], other[begin:], rows[w], out)
 
 
 @compiled  # type: ignore[untyped-decorator]
@@ -266,18 +266,18 @@ def least(source: Float32, back: int, found: Float32) -> None:
 
 
 @compiled  # type: ignore[untyped-decorator]
-def write_extremes(low: Float32, high: Float32, columns: Int, c: int, out: Float32) -> Any:
+def write_extremes(low: Float32, high: Float32, rows: Int, out: Float32) -> Any:
     """high: of the negated values; infinite: no value is known."""
     nothing = np.float32(np.inf)
-    if columns[MIN] >= 0:
-        into = out[columns[MIN] + c]
+    if rows[MIN] >= 0:
+        into = out[rows[MIN]]
         for i in range(len(into)):
             into[i] = low[i] if low[i] < nothing else np.float32(np.nan)
-    if columns[MAX] >= 0:
-        into = out[columns[MAX] + c]
+    if rows[MAX] >= 0:
+        into = out[rows[MAX]]
         for i in range(len(into)):
             into[i] = -high[i] if high[i] < nothing else np.float32(np.nan)
-    if columns[RANGE] >= 0:
-        into = out[columns[RANGE] + c]
+    if rows[RANGE] >= 0:
+        into = out[rows[RANGE]]
         for i in range(len(into)):
             into[i] = -high[i] - low[i] if low[i] < nothing else np.float32(np.nan)

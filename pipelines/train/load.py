@@ -59,7 +59,7 @@ def windows_of(grid: pd.DataFrame, targets: pd.DataFrame, spec: FeatureSpec, sid
         row=row[end],
         target=targets["target"].to_numpy(dtype=np.float32)[end],
         life=targets["life"].to_numpy(dtype=np.float64)[end],
-        age=_age(grid, spec)[end],
+        age=grid["age"].to_numpy(dtype=np.float32)[end],
         device=device.astype(np.int32)[end],
         devices=tuple(str(name) for name in devices),
         names=names,
@@ -89,9 +89,3 @@ def _on_side(targets: pd.DataFrame, side: Side | None) -> NDArray[np.bool_]:
     if asked == "train":
         on_side = on_side & (targets["valid"].to_numpy(dtype=np.bool_) == (side == "valid"))
     return on_side
-
-
-def _age(grid: pd.DataFrame, spec: FeatureSpec) -> NDArray[np.float32]:
-    """Periods since each device's first row, that one being 1."""
-    born = grid.groupby("device", sort=False)["time"].transform("min")
-    return ((grid["time"] - born).dt.total_seconds() / spec.period_s + 1.0).to_numpy(dtype=np.float32)

@@ -7,6 +7,7 @@ its kernels by batch size, and a GRU's score at batch 2 and more differs from ba
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
@@ -20,24 +21,31 @@ from fleetloop_edge.features import input_columns
 from fleetloop_edge.rows import Row
 from fleetloop_edge.runtime import Runtime, ScoredRow, answer
 from fleetloop_edge.spec import FeatureSpec
-from pipelines.features import build_grid, compute
+from pipelines.features import build_grid, compute, events_of
 from pipelines.watch.field_log import NONE_REJECTED
 
 
-def by_row(bundle: Bundle, rows: pd.DataFrame) -> list[Decision]:
+def by_row(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None) -> list[Decision]:
     """Push every row through the runtime in order of receipt; decisions by device and time.
 
-    rows: device, time, received (UTC) and at least the features' channels.
+    rows: device, time, received (UTC) and at least the features' channels. events: device, kind, time, received; the
+    gateway is told of each before the rows that it receives later.
     """
     runtime = Runtime(bundle)
-    found = [decision for row in as_received(rows, bundle.manifest.features) for decision in runtime.push_row(row)]
+    found: list[Decision] = []
+    waiting = deque(events_of(events))
+    for row in as_received(rows, bundle.manifest.features):
+        while waiting and waiting[0].received <= row.received:
+            event = waiting.popleft()
+            runtime.event(event.device, event.kind, event.time, event.received)
+        found += runtime.push_row(row)
     return sorted(found + runtime.flush(), key=lambda decision: (decision.device, decision.time))
 
 
-def by_batch(bundle: Bundle, rows: pd.DataFrame) -> list[Decision]:
+def by_batch(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None) -> list[Decision]:
     """The same, from the grid and the features of all rows at once."""
     manifest, spec = bundle.manifest, bundle.manifest.features
-    grid = build_grid(rows, NONE_REJECTED, spec, manifest.channels)
+    grid = build_grid(rows, NONE_REJECTED, spec, manifest.channels, events)
     run = grid["run"].to_numpy(dtype=np.int64)
     scores = _Scores(bundle, compute(grid, spec), run)
     at = [_seconds(grid[name]).tolist() for name in ("time", "received")]

@@ -50,13 +50,13 @@ def log_frame(log: FieldLog, spec: FeatureSpec, channels: tuple[Channel, ...], t
     absent = [name for name in spec.channels if name not in log.rows]
     if absent:
         raise DataError(f"the rows of the log have no channel {absent[0]!r}; is it a log of another use case?")
-    grid = build_grid(log.rows, NONE_REJECTED, spec, channels)
+    events = log.labels.rename(columns={"from": "time", "label": "kind"})
+    grid = build_grid(log.rows, NONE_REJECTED, spec, channels, events)
     asked = ~log.decisions["action"].isin([NONE, ABSTAIN])
     said = log.decisions[["device", "time", "score"]].assign(acts=asked).drop_duplicates(["device", "time"])
     frame = grid.merge(said, on=["device", "time"], how="inner").sort_values(["device", "time"], ignore_index=True)
     if frame.empty:
         raise DataError("no decision of the log is about a row of it; rows and decisions must be of the same devices")
-    events = log.labels.rename(columns={"from": "time", "label": "kind"})
     life = life_left(frame, events, task.failure, spec.period_s)
     last = frame.groupby("device", sort=False)["time"].transform("max")
     ahead = np.asarray((last - frame["time"]).dt.total_seconds() / spec.period_s, dtype=np.float64)

@@ -57,7 +57,8 @@ def score(bundle: Path, rows: Path, log: Path, by: Literal["row", "batch"] = "ro
         raise DataError(f"the bundle is rejected: {error}; make it anew with `dvc repro export@USE_CASE`") from None
     manifest = loaded.manifest
     history = _read_rows(rows, manifest.features.channels)
-    decided = by_row(loaded, history) if by == "row" else by_batch(loaded, history)
+    events = _read_events(rows)
+    decided = by_row(loaded, history, events) if by == "row" else by_batch(loaded, history, events)
     decisions = as_table(decided, loaded.id)
     labels = _read_labels(rows, history["received"].max())
     beats, table = heartbeats(history, decisions, manifest.fallback), _read_devices(rows)
@@ -130,11 +131,17 @@ def _read_devices(rows: Path) -> pd.DataFrame:
     return empty
 
 
+def _read_events(rows: Path) -> pd.DataFrame | None:
+    """The events that stand beside the rows."""
+    path = rows / "events.parquet"
+    return read_table(path, MAKES_ROWS) if path.is_file() else None
+
+
 def _read_labels(rows: Path, until: Any) -> pd.DataFrame:
     """Labels, and events as labels, where they stand beside the rows; those received by the log's end."""
     parts = []
-    if (rows / "events.parquet").is_file():
-        events = read_table(rows / "events.parquet", MAKES_ROWS)
+    events = _read_events(rows)
+    if events is not None:
         parts.append(events.rename(columns={"kind": "label", "time": "from"}).assign(to=events["time"], by="events"))
     if (rows / "labels.parquet").is_file():
         parts.append(read_table(rows / "labels.parquet", MAKES_ROWS))

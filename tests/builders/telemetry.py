@@ -83,12 +83,46 @@ def nothing_rejected() -> pd.DataFrame:
     return table([])[["device", "time"]].assign(rule="")
 
 
-def walk(rows: Iterable[Row], spec: FeatureSpec = SPEC) -> tuple[list[Slot], NDArray[np.float32]]:
-    """One device's slots and features (n, F), row by row."""
+Happening = tuple[str, float, float]
+"""An event of one device: kind, time, received (epoch seconds)."""
+
+
+def walk(
+    rows: Iterable[Row], spec: FeatureSpec = SPEC, events: Iterable[Happening] = ()
+) -> tuple[list[Slot], NDArray[np.float32]]:
+    """One device's slots and features (n, F), row by row, each event before the first row received after it."""
     grid, state = GridState(spec, CHANNELS), FeatureState(spec)
-    slots = [slot for row in rows for slot in grid.push(row)] + grid.flush()
+    slots, waiting = [], sorted(events, key=lambda event: event[2])
+    for row in rows:
+        while waiting and waiting[0][2] <= row.received:
+            grid.event(*waiting.pop(0))
+        slots += grid.push(row)
+    for event in waiting:
+        grid.event(*event)
+    slots += grid.flush()
     features = [state.push(slot) for slot in slots]
     return slots, np.array(features, dtype=np.float32).reshape(len(slots), len(feature_names(spec)))
+
+
+def happenings(seed: int, count: int, most: int = 3) -> list[Happening]:
+    """Up to `most` events over `count` periods, some told long after they happened."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(rng.integers(0, most + 1)):
+        time = round(START + rng.uniform(-5, count + 2) * PERIOD, 3)
+        delay = rng.choice([0.0, 30.0, 6 * PERIOD]) * rng.random()
+        found.append((str(rng.choice(["maintenance", "setpoint"])), time, round(time + delay, 3)))
+    return found
+
+
+def event_table(events: dict[str, list[Happening]]) -> pd.DataFrame:
+    """Events of devices as ingest stores them."""
+    told = [(device, *event) for device, of in events.items() for event in of]
+    frame = pd.DataFrame(told, columns=["device", "kind", "time", "received"])
+    for name in ("time", "received"):
+        stamps = np.array([round(at * 1e6) for at in frame[name]], dtype="datetime64[us]")
+        frame[name] = pd.DatetimeIndex(stamps).tz_localize("UTC")
+    return frame.assign(value=np.nan)
 
 
 def slots_of(values: NDArray[np.floating], segments: NDArray[np.integer] | None = None) -> list[Slot]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetloop_edge.features import feature_names
 from fleetloop_edge.grid import GridState
 from fleetloop_edge.rows import Row
-from fleetloop_edge.spec import Channel, FeatureSpec, Sequence, Trailing
+from fleetloop_edge.spec import Channel, Derived, FeatureSpec, Sequence, Spectral, Statistic, Trailing
 from pipelines.features import build_grid, compute
-from tests.builders.telemetry import CHANNELS, SPEC, Dirt, device_rows, nothing_rejected, table, walk
+from tests.builders.telemetry import (
+    CHANNELS,
+    SPEC,
+    Dirt,
+    Happening,
+    device_rows,
+    event_table,
+    happenings,
+    nothing_rejected,
+    table,
+    walk,
+)
 
 share = st.sampled_from([0.0, 0.05, 0.4])
 dirts = st.builds(
@@ -35,8 +48,11 @@ def fleet(seed: int, count: int, dirt: Dirt) -> dict[str, list[Row]]:
     return {f"pump-{i}": device_rows(f"pump-{i}", count, seed + i, dirt) for i in range(3)}
 
 
-def grid_of(devices: dict[str, list[Row]], spec: FeatureSpec = SPEC) -> pd.DataFrame:
-    return build_grid(table(row for rows in devices.values() for row in rows), nothing_rejected(), spec, CHANNELS)
+def grid_of(
+    devices: dict[str, list[Row]], spec: FeatureSpec = SPEC, events: dict[str, list[Happening]] | None = None
+) -> pd.DataFrame:
+    rows = table(row for rows in devices.values() for row in rows)
+    return build_grid(rows, nothing_rejected(), spec, CHANNELS, event_table(events or {}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,6 +74,46 @@ def test_batch_grid_and_features_equal_the_devices(seed: int, count: int, dirt: 
             np.testing.assert_array_equal(expected, features[mine])
 
 
+EVERYTHING = replace(
+    SPEC,
+    derived=(Derived("head", ratio=("pressure", "flow")),),
+    trailing=(
+        Trailing(typing.get_args(Statistic), (3, 8)),
+        Trailing(("mean", "q50"), ("10min",), ("flow",)),
+    ),
+    spectral=(Spectral(8, ((0.0, 0.2), (0.2, 0.5)), channels=("flow",)), Spectral(11)),
+    lags=(1, 4),
+    calendar=("day", "week", "year"),
+    reset=("maintenance",),
+    since=("maintenance", "setpoint"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 60), dirt=dirts)
+def test_every_feature_in_batch_equals_the_devices(seed: int, count: int, dirt: Dirt) -> None:
+    devices = fleet(seed, count, dirt)
+    events = {name: happenings(seed + i, count) for i, name in enumerate(devices)}
+    grid = grid_of(devices, EVERYTHING, events)
+    features = compute(grid, EVERYTHING)
+    sd = np.repeat(np.float32(0.01), features.shape[1])
+    for name, rows in devices.items():
+        slots, expected = walk(rows, EVERYTHING, events[name])
+        mine = (grid["device"] == name).to_numpy()
+        assert [s.segment for s in slots] == grid.loc[mine, "segment"].tolist()
+        for column, feature in enumerate(feature_names(EVERYTHING)):
+            got, want = features[mine, column], expected[:, column]
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * sd[column], err_msg=feature)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), cut=st.floats(0, 1), dirt=dirts)
+def test_every_feature_of_a_history_cut_short_is_the_prefix_of_the_whole(seed: int, cut: float, dirt: Dirt) -> None:
+    grid = grid_of({"pump-0": device_rows("pump-0", 80, seed, dirt)}, EVERYTHING, {"pump-0": happenings(seed, 80)})
+    kept = int(cut * len(grid))
+    np.testing.assert_array_equal(compute(grid[:kept], EVERYTHING), compute(grid, EVERYTHING)[:kept])
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32), cut=st.floats(0, 1), dirt=dirts)
 def test_features_of_a_history_cut_short_are_the_prefix_of_the_whole(seed: int, cut: float, dirt: Dirt) -> None:
@@ -71,8 +127,11 @@ def test_features_of_a_history_cut_short_are_the_prefix_of_the_whole(seed: int, 
 def test_what_was_known_then_does_not_change_with_what_is_received_later(seed: int, cut: float, dirt: Dirt) -> None:
     rows = device_rows("pump-0", 80, seed, dirt)
     then = rows[: int(cut * len(rows))]
+    events = happenings(seed, 80)
     if then:
-        before, after = grid_of({"pump-0": then}), grid_of({"pump-0": rows})
+        heard = [event for event in events if event[2] <= then[-1].received]
+        before = grid_of({"pump-0": then}, EVERYTHING, {"pump-0": heard})
+        after = grid_of({"pump-0": rows}, EVERYTHING, {"pump-0": events})
         clock = pd.Timestamp(round(then[-1].received * 1e6), unit="us", tz="UTC")
         known = int((before["received"] < clock).sum())
         pd.testing.assert_frame_equal(before[:known], after[:known])
@@ -129,8 +188,8 @@ def test_std_of_a_very_long_drifting_history_is_exact() -> None:
     x = (1e4 + rng.normal(0, 0.01, n) + 1e-4 * np.arange(n)).astype(np.float32)
     from pipelines.features import trailing_kernels as kernels
 
-    out, wanted = np.empty((1, n), dtype=np.float32), np.full((1, len(kernels.STATS)), -1)
-    wanted[0, kernels.STATS.index("std")] = 0
+    out, wanted = np.empty((1, n), dtype=np.float32), np.full((1, 1, len(kernels.STATS)), -1)
+    wanted[0, 0, kernels.STATS.index("std")] = 0
     kernels.trailing(x[None], np.array([0, n]), np.array([window]), wanted, out)
     some = np.sort(rng.integers(window, n, 20_000))
     expected = x[some[:, None] - np.arange(window)].astype(np.float64).std(axis=1)

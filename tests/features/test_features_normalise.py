@@ -40,7 +40,10 @@ def flights(seed: int = 0, devices: int = 6, rows: int = 80) -> pd.DataFrame:
         np.tile(np.arange(rows), devices), "min"
     )
     device = np.repeat([f"d{i}" for i in range(devices)], rows)
-    grid = pd.DataFrame({"device": pd.array(device, dtype="str"), "time": time, "segment": np.int32(0)})
+    grid = pd.DataFrame(
+        {"device": pd.array(device, dtype="str"), "time": time, "segment": np.int32(0), "life": np.int32(0)}
+    )
+    grid["age"] = np.tile(np.arange(1, rows + 1, dtype=np.int32), devices)
     for c, name in enumerate(SPEC.channels):
         grid[name] = cells[:, c].astype(np.float32)
         grid[f"{name}.measured"] = np.isfinite(cells[:, c])
