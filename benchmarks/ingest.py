@@ -81,7 +81,9 @@ def _against(folder: Path, raw: Path, kind: str, million: int, goals: dict[str, 
 
 def _own(folder: Path, raw: Path, million: int, alone: dict[str, Any], peak: float | None) -> list[Figure]:
     what = f"{million} M rows"
-    figures = [Figure(f"peak memory, {what}", alone["peak"], "MB", goal=1000.0 if million == 10 else None, absolute=True)]
+    figures = [
+        Figure(f"peak memory, {what}", alone["peak"], "MB", goal=1000.0 if million == 10 else None, absolute=True)
+    ]
     if million == 10:
         one = _run(folder, "fleetloop", "parquet", raw, 1)
         figures.append(Figure(f"wall of two threads over one's, {what}", alone["wall"] / one["wall"], "x", goal=0.6))

@@ -41,7 +41,9 @@ def by_pandas(raw: Path, out: Path) -> Counts:
     month = pd.to_datetime(rows["time"], unit="ms", utc=True).dt.strftime("%Y-%m").astype("category")
     for name in ("time", "received"):
         rows[name] = pd.to_datetime(rows[name], unit="ms", utc=True)
-    encodings = dict.fromkeys(CHANNELS, "BYTE_STREAM_SPLIT") | dict.fromkeys(("time", "received"), "DELTA_BINARY_PACKED")
+    encodings = dict.fromkeys(CHANNELS, "BYTE_STREAM_SPLIT") | dict.fromkeys(
+        ("time", "received"), "DELTA_BINARY_PACKED"
+    )
     bucket = rows["device"].map(buckets).astype("int64")
     for (part, span), group in rows.groupby([bucket, month], observed=True):
         folder = out / f"bucket={part}"
@@ -58,7 +60,9 @@ def _pandas_read(path: Path, pd: Any) -> Any:
         return pd.read_parquet(path)
     if path.suffix == ".csv":
         return pd.read_csv(path, dtype=dict.fromkeys(CHANNELS, "float64"), engine="c")
-    return pd.read_json(path, lines=True, dtype=dict.fromkeys(CHANNELS, "float64") | {"device": "str"}, convert_dates=False)
+    return pd.read_json(
+        path, lines=True, dtype=dict.fromkeys(CHANNELS, "float64") | {"device": "str"}, convert_dates=False
+    )
 
 
 def by_polars(raw: Path, out: Path) -> Counts:
@@ -77,13 +81,18 @@ def by_polars(raw: Path, out: Path) -> Counts:
     )
     records = dict(rows["file"].value_counts().iter_rows())
     devices = rows["device"].unique().cast(pl.String).sort()
-    order = pl.DataFrame({"device": devices, "rank": range(len(devices)), "bucket": [bucket_of(d, BUCKETS) for d in devices]},
-                         schema_overrides={"rank": pl.UInt32, "bucket": pl.UInt8})  # fmt: skip
+    buckets = [bucket_of(device, BUCKETS) for device in devices]
+    kinds = {"rank": pl.UInt32, "bucket": pl.UInt8}
+    order = pl.DataFrame({"device": devices, "rank": range(len(devices)), "bucket": buckets}, schema_overrides=kinds)
+    new_device = pl.col("rank") != pl.col("rank").shift(1)
+    new_time = (pl.col("time") != pl.col("time").shift(1)).fill_null(True)
     rows = (
         rows.lazy()
         .join(order.lazy().with_columns(pl.col("device").cast(pl.Categorical)), on="device")
         .sort("rank", "time", "received")
-        .filter((pl.col("rank") != pl.col("rank").shift(1)) | (pl.col("time") != pl.col("time").shift(1)).fill_null(True))
+        .filter(
+            (pl.col("rank") != pl.col("rank").shift(1)) | (pl.col("time") != pl.col("time").shift(1)).fill_null(True)
+        )
         .with_columns(month=pl.col("time").dt.truncate("1mo"))
         .collect()
     )
@@ -125,7 +134,9 @@ def by_duckdb(raw: Path, out: Path) -> Counts:
             to '{out}/bucket={bucket}/{month}.parquet' (format parquet, compression zstd, compression_level 1,
                                                         parquet_version v2)
         """)
-    records = dict(db.sql(f"select filename, count(*) from read_parquet('{raw}/*.parquet', filename = true) group by 1").fetchall())
+    records = dict(
+        db.sql(f"select filename, count(*) from read_parquet('{raw}/*.parquet', filename = true) group by 1").fetchall()
+    )
     kept = dict(db.sql("select file, count(*) from kept group by 1").fetchall())
     return {Path(f).name: (count, count - kept[f]) for f, count in records.items()}
 

@@ -74,11 +74,8 @@ def placed_fates(files: pd.DataFrame, parts: pd.DataFrame, spare: pd.DataFrame) 
     parts: source, file, kept, dropped of every part; spare: source, file, record, siblings, status of every row that
     lost. A record is lost when all its rows are. Raises DataError where rows or records are not accounted for.
     """
-    lost = spare.groupby(["source", "file", "record"]).agg(
-        rows=("status", "size"),
-        siblings=("siblings", "first"),
-        conflict=("status", lambda s: bool((s == CONFLICT).any())),
-    )
+    by_record = spare.assign(conflict=spare["status"] == CONFLICT).groupby(["source", "file", "record"])
+    lost = by_record.agg(rows=("status", "size"), siblings=("siblings", "first"), conflict=("conflict", "max"))
     lost = lost[lost["rows"] == lost["siblings"]]
     gone = lost.groupby(["source", "file"])["conflict"].agg(["size", "sum"]).reindex(files.index, fill_value=0)
     rows = parts.groupby(["source", "file"])[["kept", "dropped"]].sum().reindex(files.index, fill_value=0)

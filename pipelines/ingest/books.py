@@ -23,6 +23,7 @@ from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.events import all_labels
 from pipelines.ingest.happened import Logged, all_events, logged
 from pipelines.ingest.part import SPARE, Written
+from pipelines.ingest.part_rows import dictionary
 from pipelines.ingest.quarantine import name_of, write_conflicts, write_records
 from pipelines.ingest.state import State, write_state
 
@@ -116,10 +117,12 @@ def _spare(run: Run, staged: Path, state: State, written: Sequence[Written]) -> 
     frames = [_EMPTY_SPARE]
     for part in dropped.index[dropped > 0]:
         path = (staged if part in fresh else run.base) / SPARE / f"{part}.parquet"
-        table = pq.read_table(path, columns=["_origin", "_record", "_siblings", "_status"], partitioning=None)
-        frame = table.rename_columns(["origin", "record", "siblings", "status"]).to_pandas()
-        who = frame["origin"].map({text: json.loads(text) for text in frame["origin"].unique()})
-        frames.append(frame.assign(source=who.str[0], file=who.str[1]).drop(columns="origin"))
+        columns = ["_origin", "_record", "_siblings", "_status"]
+        table = pq.read_table(path, columns=columns, partitioning=None, read_dictionary=["_origin"])
+        words, codes = dictionary(table, "_origin")
+        who = pd.DataFrame([json.loads(word)[:2] for word in words], columns=["source", "file"], dtype="str")
+        numbers = table.select(columns[1:]).rename_columns(["record", "siblings", "status"]).to_pandas()
+        frames.append(pd.concat([numbers, who.iloc[codes].reset_index(drop=True)], axis=1))
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 

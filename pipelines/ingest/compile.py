@@ -77,6 +77,7 @@ def channels_of(dataset: DatasetSpec) -> dict[str, Channel]:
     return {name: Channel(name, c.unit, c.min, c.max) for name, c in dataset.channels.items()}
 
 
+@lru_cache(maxsize=1024)
 def _conversion(vendor: str, canonical: str, key: str) -> tuple[float, float]:
     """Scale and offset from one unit to another, exact until the last rounding."""
     if vendor == canonical:

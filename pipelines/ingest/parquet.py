@@ -43,7 +43,7 @@ def _require(path: Path, names: list[str], wanted: Needs | None) -> None:
 
 def _plain(column: pa.ChunkedArray, path: Path, name: str) -> pa.Array:
     """A column in one piece, text as text, other types that are numbers or times as they are."""
-    whole: Any = column.combine_chunks()
+    whole: Any = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # one chunk: no copy
     if pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):

@@ -113,21 +113,21 @@ def _still_valid(paths: Sequence[Path], replaced: frozenset[File]) -> pa.Table:
     for other in more:
         table = beside(table, other)
     table = table.unify_dictionaries()
-    words = _dictionary(table, "_origin")[0]
+    words = dictionary(table, "_origin")[0]
     void = [tuple(json.loads(word)[:2]) in replaced for word in words]
     if not any(void):
         return table
-    return table.filter(pa.array(~np.asarray(void)[_dictionary(table, "_origin")[1]]))
+    return table.filter(pa.array(~np.asarray(void)[dictionary(table, "_origin")[1]]))
 
 
 def _copy(table: pa.Table, into: dict[str, NDArray[Any]], devices: dict[str, int], origins: dict[Origin, int]) -> None:
     """One stored table into arrays; its words join the known ones."""
     for name, column in into.items():
         if name == "device":
-            words, codes = _dictionary(table, name)
+            words, codes = dictionary(table, name)
             column[:] = np.array([devices.setdefault(w, len(devices)) for w in words], dtype=np.int32)[codes]
         elif name == "origin":
-            words, codes = _dictionary(table, "_origin")
+            words, codes = dictionary(table, "_origin")
             found = [tuple(json.loads(word)) for word in words]
             column[:] = np.array([origins.setdefault(o, len(origins)) for o in found], dtype=np.int32)[codes]
         elif name in ("time", "received"):
@@ -136,7 +136,8 @@ def _copy(table: pa.Table, into: dict[str, NDArray[Any]], devices: dict[str, int
             column[:] = table[f"_{name}" if name in KEYS else name].to_numpy()
 
 
-def _dictionary(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
+def dictionary(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:
+    """A column's different words, and (n,) codes into them."""
     whole = table[name].combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
     return whole.dictionary.to_pylist(), whole.indices.to_numpy()

@@ -63,7 +63,7 @@ def _offsets(file: RawFile, found: Sequence[Quarantined]) -> list[int | None]:
 
 
 def _devices(found: Sequence[Quarantined], rows: Rows | None) -> list[str | None]:
-    if rows is None or not len(rows):
+    if rows is None or not len(rows) or not found:
         return [None] * len(found)
     order = np.argsort(rows.record, kind="stable")
     at = np.searchsorted(rows.record[order], [entry.record for entry in found])
