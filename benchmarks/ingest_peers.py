@@ -90,9 +90,7 @@ def by_polars(raw: Path, out: Path) -> Counts:
         rows.lazy()
         .join(order.lazy().with_columns(pl.col("device").cast(pl.Categorical)), on="device")
         .sort("rank", "time", "received")
-        .filter(
-            (pl.col("rank") != pl.col("rank").shift(1)) | (pl.col("time") != pl.col("time").shift(1)).fill_null(True)
-        )
+        .filter(new_device | new_time)
         .with_columns(month=pl.col("time").dt.truncate("1mo"))
         .collect()
     )

@@ -14,9 +14,12 @@ from pipelines.ingest.read import (
     read_rows,
     read_rows_from,
 )
+from pipelines.ingest.redrive import Redriven, redrive
+from pipelines.ingest.redrive import kinds as quarantine_kinds
 from pipelines.ingest.store import bucket_of, write_rows
 
 __all__ = [
+    "Redriven",
     "bucket_of",
     "channels_of",
     "compile_source",
@@ -24,6 +27,7 @@ __all__ = [
     "ingest",
     "ingest_report",
     "preview_dataset",
+    "quarantine_kinds",
     "read_devices",
     "read_events",
     "read_files",
@@ -31,5 +35,6 @@ __all__ = [
     "read_quarantine",
     "read_rows",
     "read_rows_from",
+    "redrive",
     "write_rows",
 ]

@@ -9,7 +9,7 @@ from pipelines.params import load_params
 
 def main(place: Place, name: str) -> None:
     """Ingest one dataset: data/raw/<name> → data/<name>/ingest/{tables,report.json}."""
-    dataset = load_params(place.root).dataset(name)
+    params = load_params(place.root)
     room = place.room(name, "ingest")
-    report = ingest(name, dataset, place.raw(name), room / "tables")
+    report = ingest(name, params.dataset(name), place.raw(name), room / "tables", params.compute)
     write_json(room / "report.json", report)

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
+from pipelines.files import write_json
 from pipelines.ingest import ingest_report, read_devices, read_events, read_files, read_quarantine, read_rows
 from pipelines.ingest.stage import main
+from pipelines.params import Active, Params
 from tests.builders.raw import Checkout, cells, dataset, table, table_source
 
 T = 1_700_000_000
@@ -239,3 +241,34 @@ def test_fd001_comes_out_as_published(tmp_path: Path, public_data: Path) -> None
     assert (left["test-1"], left["test-2"], left["train-1"]) == (112, 98, 0)
     sides = read_devices(here.place, "cmapss_fd001").set_index("device")["side"]
     assert (sides.filter(like="test") == "test").all() and sides.filter(like="train").isna().all()
+
+
+def test_a_corrected_mapping_releases_what_it_explains_and_reads_no_other_file(tmp_path: Path) -> None:
+    from pipelines.ingest import redrive
+
+    here = Checkout(tmp_path, dataset(table_source(), table_source(files="*.txt")))
+    here.write("a.csv", table([("p", T, 1e5, "off"), ("p", T + 60, 1e5, 2), ("q", T, "x", 1)]))
+    here.write("b.txt", table([("r", T, 1e5, 3)]))
+    write_json(here.place.room("some", "ingest") / "report.json", here.ingest())
+    others = {p: p.stat().st_mtime_ns for p in here.tables.rglob("*.parquet")}
+    spec = dataset(table_source(missing=["off"]), table_source(files="*.txt"))
+    params = Params(active=Active(datasets=(), use_cases={}), datasets={"some": spec}, use_cases={})
+    done = redrive(here.place, "some", params)
+    assert done.released[["source", "channel", "rule", "entries"]].to_numpy().tolist() == [
+        ["source0", "flow", "not_a_number", 1]
+    ]
+    assert (done.before["cells_quarantined"], done.after["cells_quarantined"], len(done.added)) == (2, 1, 0)
+    fresh = Checkout(tmp_path / "fresh", spec)
+    for name in ("a.csv", "b.txt"):
+        fresh.write(name, (here.raw / name).read_bytes())
+    fresh.ingest()
+    assert fresh.files() == here.files()
+    assert any(p.is_file() and p.stat().st_mtime_ns == at for p, at in others.items())
+
+
+def test_a_run_with_nothing_new_reads_no_row(tmp_path: Path) -> None:
+    here = checkout(tmp_path, line(flow=1), line("q", T + 86400, flow=2))
+    report = here.ingest()
+    for path in here.tables.glob("rows/bucket=*/*.parquet"):
+        path.write_bytes(b"no rows here")
+    assert here.ingest() == report
