@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.model import OnnxModel
 from pipelines.errors import DataError
-from pipelines.evaluate import ModelDecision, abstentions, actions, decision_metrics, find_lives, outcome
+from pipelines.evaluate import ModelDecision, abstentions, actions, decision_metrics, epoch_seconds, find_lives, outcome
 from pipelines.export.choice import Calibration, Choice, Contender, choose
 from pipelines.export.contents import Facts, bundle_files
 from pipelines.export.graphs import Exported, export_model, model_inputs, named, predict
@@ -123,8 +123,11 @@ def _replay(material: Material, facts: Facts, exported: Mapping[str, Exported], 
         for name, model in exported.items()
         for precision, graph in model.graphs.items()
     }
-    rows, cut = pick_devices(material.rows, list(material.test.devices), most)
-    return replay(rows, cut, facts.features, facts.channels, graphs, material.events)
+    test = material.predictions[material.predictions["side"] == "test"]
+    begins = test.groupby("device")["time"].min()
+    since = dict(zip(begins.index, epoch_seconds(begins), strict=True))
+    rows, cut = pick_devices(material.rows, since, most)
+    return replay(rows, cut, facts.features, facts.channels, graphs, since, material.events)
 
 
 def _quality(exported: Mapping[str, Exported], material: Material, period_s: float, rules: Rules) -> Quality:

@@ -43,20 +43,23 @@ class Replayed:
     seconds: float
 
 
-def pick_devices(rows: pd.DataFrame, devices: list[str], most: int) -> tuple[pd.DataFrame, frozenset[str]]:
-    """Whole histories of devices evenly taken in the order of their names, at most `most` rows; and those cut short.
+def pick_devices(rows: pd.DataFrame, since: Mapping[str, float], most: int) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Histories of devices evenly taken in the order of their names, and those cut short; at most `most` rows count.
 
-    One device is always there, cut to its first `most` rows where it has more.
+    since: device -> epoch seconds of its first row that counts; rows before it only build up the device's states. One
+    device is always there, cut after `most` rows where it has more.
     """
-    counts = rows.groupby("device").size()
-    names = sorted(name for name in devices if name in counts.index)
-    keep = max(1, int(len(names) * min(1.0, most / max(1, int(counts[names].sum())))))
+    counted = epoch_seconds(rows["time"]) >= rows["device"].map(since).to_numpy(dtype=np.float64)
+    counts = rows[counted].groupby("device").size()
+    names = sorted(counts.index)
+    keep = max(1, int(len(names) * min(1.0, most / max(1, int(counts.sum())))))
     taken = [names[i] for i in np.unique(np.linspace(0, len(names) - 1, keep).astype(int))]
     while len(taken) > 1 and counts[taken].sum() > most:
         taken.pop()
-    part = rows[rows["device"].isin(taken)].sort_values(["device", "received", "time"], kind="stable")
-    cut = frozenset(taken) if len(part) > most else frozenset()
-    return part.head(most) if cut else part, cut
+    part = rows.assign(counted=counted)[rows["device"].isin(taken)]
+    part = part.sort_values(["device", "received", "time"], kind="stable")
+    before = (part["counted"].cumsum() <= most).to_numpy()
+    return part[before].drop(columns="counted"), frozenset() if before.all() else frozenset(taken)
 
 
 def replay(
@@ -65,16 +68,18 @@ def replay(
     spec: FeatureSpec,
     channels: tuple[Channel, ...],
     graphs: Mapping[str, Graph],
+    since: Mapping[str, float],
     events: pd.DataFrame | None = None,
 ) -> Replayed:
     """Score rows (device, time, received, channels; as received) device by device with the device's own states.
 
+    since: epoch seconds of the first row of each device that is asked about; states are built up from its first row.
     events: device, kind, time, received, where the features ask for any.
     """
     began = time.perf_counter()
     found: list[dict[str, object]] = []
     for device, history in rows.groupby("device", sort=True):
-        walk = _Walk(str(device), spec, channels, graphs)
+        walk = _Walk(str(device), spec, channels, graphs, since[str(device)])
         waiting = events_of(events, str(device))
         for row in _rows(history, spec):
             while waiting and waiting[0].received <= row.received:
@@ -100,9 +105,14 @@ class _Walk:
     """Grid, features, window, models and decisions of one device."""
 
     def __init__(
-        self, device: str, spec: FeatureSpec, channels: tuple[Channel, ...], graphs: Mapping[str, Graph]
+        self,
+        device: str,
+        spec: FeatureSpec,
+        channels: tuple[Channel, ...],
+        graphs: Mapping[str, Graph],
+        since: float,
     ) -> None:
-        self._device, self._spec, self._graphs = device, spec, graphs
+        self._device, self._spec, self._graphs, self._since = device, spec, graphs, since
         self._grid = GridState(spec, channels)
         self._features = FeatureState(spec)
         self._window = SequenceWindow(spec)
@@ -121,7 +131,7 @@ class _Walk:
     def _slot(self, slot: Slot) -> list[dict[str, object]]:
         features = self._features.push(slot)
         steps = self._window.push(features[self._columns], slot.segment)
-        if self._features.rows < self._spec.min_rows:
+        if self._features.rows < self._spec.min_rows or slot.time < self._since:
             return []
         missing = float(missing_share(slot.values))
         said: dict[str, object] = {"device": self._device, "time": slot.time}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from fleetloop_edge.spec import FeatureSpec
 from pipelines.frozen import Frozen
@@ -12,15 +12,35 @@ from pipelines.tasks import TaskSpec
 
 
 class SplitSpec(Frozen):
-    """Sides by device: given by the dataset, or a seeded hash of the name. Shares are of the devices not given."""
+    """Sides by device, by time, or by both. A side that the dataset gives holds; shares are of what it does not give.
 
-    seed: int = 0
+    By device: a seeded hash of the name. By time: calibration and test begin at the stated times, else where their
+    shares of the rows begin. By both: train devices before, calibration devices between, test devices after the cuts.
+    """
+
+    by: Literal["device", "time", "both"] = "device"
+    seed: int = 0  # `fleetloop split suggest` finds one that balances a small fleet
     test: float = Field(0.2, ge=0, lt=1)
     calibration: float = Field(0.2, gt=0, lt=1)
-    valid: float = Field(0.1, ge=0, lt=1)  # of the train devices: curves and checks, never early stopping on test
+    valid: float = Field(0.1, ge=0, lt=1)  # of train: curves and checks, never early stopping on test
+    clock: Literal["calendar", "device"] = "calendar"  # shares of all rows by date, or of each device's own history
+    calibration_from: AwareDatetime | None = None
+    test_from: AwareDatetime | None = None
+    embargo: int | None = Field(None, ge=0)  # periods before a cut that no side has; none: horizon + window
+    folds: int = Field(4, ge=2, le=20)  # of train, for cross-validation: by device, or blocks of time
+    accept: tuple[Literal["duplicate_rows", "target_echo"], ...] = ()  # findings of the audit that are no leak here
+    balance_max: float = Field(0.1, ge=0, le=1)  # a side's share of devices, rows or failures, off from the one asked
     duplicate_share_max: float = Field(0.05, ge=0, le=1)  # of one device's rows that stand on another side too
+    echo_max: float = Field(0.95, gt=0, le=1)  # how far one channel determines the target, 1: as a function of it
     single_feature_max: float = Field(0.99, gt=0.5, le=1)  # rank correlation or AUC of one feature with the answer
     probe_devices: int = Field(3, ge=1)  # whose features are computed again from a history cut short
+    probe_rows: int = Field(10_000, ge=100)  # of train that single features and the gain of cheating are judged on
+
+    @model_validator(mode="after")
+    def _shares_leave_train(self) -> SplitSpec:
+        if self.test + self.calibration >= 1:
+            raise ValueError(f"test {self.test:g} and calibration {self.calibration:g} leave nothing to train on")
+        return self
 
 
 class LightGBMSpec(Frozen):
@@ -33,6 +53,7 @@ class LightGBMSpec(Frozen):
     row_share: float = Field(0.8, gt=0, le=1)
     feature_share: float = Field(0.5, gt=0, le=1)
     l2: float = Field(1.0, ge=0)
+    cross_validate: bool = True  # over split.folds of train; reported, decides nothing
 
 
 class RecurrentSpec(Frozen):
@@ -48,6 +69,7 @@ class RecurrentSpec(Frozen):
     weight_decay: float = Field(1e-2, ge=0)
     loss_steps: int = Field(20, ge=1)  # the loss covers the last loss_steps of each window
     average: float = Field(0.99, ge=0, lt=1)  # decay of the weights' moving average
+    cross_validate: bool = False  # as many trainings more as there are folds
 
 
 class TrainSpec(Frozen):

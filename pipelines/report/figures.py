@@ -155,6 +155,18 @@ def one_device(
     return svg(figure, "device", "One device's scores")
 
 
+def cheating(honest: float, random_rows: float, measure: str) -> str:
+    """The score on what was held out beside the one that a random split of rows would tell."""
+    figure, (axis,) = panels(4.8, 2.2)
+    names, values = ["rows at random", "held out"], [random_rows, honest]
+    bars = axis.barh(names, values, color=[colour("quiet"), colour("accent")], height=0.55, linewidth=0)
+    axis.bar_label(bars, fmt="%.3g", padding=4, color=colour("ink"))
+    axis.grid(False)
+    axis.tick_params(axis="y", labelcolor=colour("ink"))
+    axis.set(xlabel=f"{measure} (lower is better)", xlim=(0, 1.15 * max(values)))
+    return svg(figure, "cheating", "What cheating would gain")
+
+
 def _bands(x: Array, y: Array, edges: Array) -> tuple[Array, Array, Array, Array]:
     """Bin centres and the 10, 50 and 90 % quantiles of y in each bin of x that has values."""
     place = np.digitize(x, edges) - 1

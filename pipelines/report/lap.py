@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.files import Place, write_bytes
+from pipelines.report import figures
 from pipelines.report import lap_content as content
 from pipelines.report.lap_files import Lap, read_lap
 from pipelines.report.page import Cell, Fact, Figure, Link, Page, Section
@@ -69,7 +70,8 @@ def lap_page(lap: Lap, links: tuple[Link, ...]) -> Page:
             Section("Export", tuple(_precision(lap)), (content.choice_table(lap), content.sizes_table(lap)))
         )
     sections.append(Section("Decisions", (), _figures(lap, "cost", "story")))
-    sections.append(Section("Models", (), _figures(lap, "devices", "importance", "curves")))
+    folds = (content.folds_table(lap),) if lap.folds else ()
+    sections.append(Section("Models", (), (*folds, *_figures(lap, "devices", "importance", "curves"))))
     sections.append(Section("Data", (), tuple(_data(lap))))
     sections.append(Section("More", (), links))
     kicker = f"Lap report · use case {lap.use_case} · dataset {lap.case.dataset}"
@@ -93,9 +95,17 @@ def _data(lap: Lap) -> Iterator[Any]:
         yield content.accounting_table(lap)
     if lap.split:
         yield content.sides_table(lap)
-        yield content.checks_table("Leakage audit", lap.split["audit"]["checks"])
+        yield content.audit_table(lap)
+        yield from _cheating(lap)
     if lap.validate:
         yield content.checks_table("Data contract", lap.validate["tables"])
+
+
+def _cheating(lap: Lap) -> Iterator[Figure]:
+    found = lap.split["audit"]["cheating"]
+    if found["difference"] is not None:
+        drawn = figures.cheating(found["honest"], found["random_rows"], metric(found["measure"]))
+        yield Figure("cheating", drawn, "One model, one set of train rows: what a random split of them would tell.")
 
 
 def _facts(lap: Lap) -> Iterator[Fact]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.report.lap_files import MODELS, Lap
 from pipelines.report.page import Cell, Table, Tone
-from pipelines.report.words import metric, money, number, share, size
+from pipelines.report.words import label, metric, money, number, share, size
 
 CANDIDATES = MODELS[1:]
 
@@ -159,17 +159,45 @@ def sides_table(lap: Lap) -> Table:
         (side, *(f"{found[key]:,}" for key in ("devices", "failures", "rows", "rows_known")))
         for side, found in lap.split.get("sides", {}).items()
     )
-    return Table("Sides", ("side", "devices", "failures", "rows", "rows with a known target"), rows)
+    columns = ("side", "devices", "failures", "rows", "rows with a known target")
+    return Table("Sides", columns, rows, note=_split_note(lap))
 
 
-def checks_table(title: str, checks: list[dict[str, Any]]) -> Table:
+def _split_note(lap: Lap) -> str:
+    if lap.split["by"] == "device":
+        return "Split by device: no device stands on two sides."
+    way = "time" if lap.split["by"] == "time" else "device and time"
+    return f"Split by {way}; the {lap.split['embargo']} {lap.case.decision.period}s before each cut belong to no side."
+
+
+def audit_table(lap: Lap) -> Table:
+    """The leakage audit, and what cheating would gain."""
+    found = lap.split["audit"]
+    return checks_table("Leakage audit", found["checks"], note=f"Cheating: {found['cheating']['sentence']}.")
+
+
+def folds_table(lap: Lap) -> Table:
+    """Cross-validation over parts of the train side that were held out in turn."""
+    rows = []
+    for found in lap.folds:
+        losses = [fold["loss"] for fold in found["folds"]]
+        spread = f"{number(found['mean'])} ± {number(found['sd'])}"
+        rows.append((label(found["kind"]), spread, f"{number(min(losses))} to {number(max(losses))}", str(len(losses))))
+    measured = metric(lap.folds[0]["measure"])
+    note = "On the train side alone: each part answered by a model that learnt from the others."
+    return Table("Cross-validation", ("model", measured, "from best to worst", "folds"), tuple(rows), note=note)
+
+
+def checks_table(title: str, checks: list[dict[str, Any]], note: str = "") -> Table:
     """Rules of the data contract, or checks of the leakage audit: verdict and sentence."""
     rows = tuple(
-        (
-            check.get("rule") or check.get("name", ""),
-            Cell("passed", "good") if check["passed"] else Cell("failed", "bad"),
-            Cell(check["sentence"], "muted"),
-        )
+        (check.get("rule") or check.get("name", ""), _verdict(check), Cell(check["sentence"], "muted"))
         for check in checks
     )
-    return Table(title, ("check", "verdict", "because"), rows, words=3)
+    return Table(title, ("check", "verdict", "because"), rows, words=3, note=note)
+
+
+def _verdict(check: dict[str, Any]) -> Cell:
+    if check["passed"]:
+        return Cell("passed", "good")
+    return Cell("failed", "bad") if check.get("refuses", True) else Cell("look", "strong")

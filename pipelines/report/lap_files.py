@@ -28,6 +28,7 @@ class Lap:
     ingest: Json
     validate: Json
     split: Json
+    folds: list[Json]  # of the models that were cross-validated
     pictures: dict[str, str]  # name -> SVG of the model card
 
     @property
@@ -59,6 +60,9 @@ def read_lap(place: Place, use_case: str) -> Lap:
         ingest=_optional(place.room(case.dataset, "ingest") / "report.json"),
         validate=_optional(place.room(case.dataset, "validate") / "verdict.json"),
         split=_optional(place.room(use_case, "split") / "report.json"),
+        folds=[
+            found for found in (_optional(place.room(use_case, "train") / f"{m}_folds.json") for m in MODELS) if found
+        ],
         pictures={file.stem: file.read_text() for file in sorted((room / "card").glob("*.svg"))},
     )
 

@@ -1,4 +1,4 @@
-"""How well one feature alone orders the answer, by ranks: no scale, no shape, only the order counts."""
+"""How well one column alone tells the answer, by ranks: no scale, no shape, only the order counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,36 @@ def strongest(table: NDArray[np.float32], life: Float, target: NDArray[np.float3
         if binary:
             asked = known & np.isfinite(target)
             found[column] = max(found[column], abs(auc(x[asked], target[asked]) - 0.5) + 0.5)
-    best = int(np.argmax(found.round(3)))  # of features as good as equal the first: the plainest
+    return _best(found)
+
+
+def most_determining(table: NDArray[np.float32], target: NDArray[np.float32], seed: int) -> tuple[int, float]:
+    """The channel, of table (n, C), of which the target is most nearly a function, and how nearly (1: it is one)."""
+    found = np.zeros(table.shape[1])
+    for column in range(table.shape[1]):
+        known = np.isfinite(table[:, column]) & np.isfinite(target)
+        if known.sum() >= max(2, len(target) // 10):
+            found[column] = determined(table[known, column], target[known], seed)
+    return _best(found)
+
+
+def determined(x: NDArray[np.floating], y: NDArray[np.floating], seed: int) -> float:
+    """Chatterjee's xi: 0 where y does not depend on x, 1 where it is any function of x. Equal x in drawn order.
+
+    Source: S. Chatterjee, A New Coefficient of Correlation, JASA 116, 2021.
+    """
+    n = len(x)
+    drawn = np.random.default_rng(seed).permutation(n)
+    y = y[drawn][np.argsort(x[drawn], kind="stable")]
+    order = np.sort(y)
+    below = np.searchsorted(order, y, side="right").astype(np.float64)
+    above = n - np.searchsorted(order, y, side="left").astype(np.float64)
+    spread = 2 * float(above @ (n - above))
+    return 1 - n * float(np.abs(np.diff(below)).sum()) / spread if spread > 0 else 0.0
+
+
+def _best(found: Float) -> tuple[int, float]:
+    best = int(np.argmax(found.round(3)))  # of those as good as equal the first: the plainest
     return best, float(found[best])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,139 +13,122 @@ from fleetloop_edge.features import feature_names
 from fleetloop_edge.spec import FeatureSpec
 from pipelines.features import compute
 from pipelines.params import SplitSpec
-from pipelines.split.association import strongest
+from pipelines.split.association import most_determining, strongest
+from pipelines.split.check import Check, count, unjudged
+from pipelines.split.copies import duplicate_rows
+from pipelines.split.placed import on_a_side
+from pipelines.split.probes import Sample
+from pipelines.split.scaling import scaled_on_all
 from pipelines.split.sides import SIDES
 
-RUN_ROWS = 5
-"""Rows in a row that must be equal before two histories count as one: single rows of coarse sensors often are."""
 ENOUGH_DEVICES = 5
 """With fewer failures to look at, age or any trend tells the answer without a leak."""
-ENOUGH_ROWS = 20_000
+
+Compute = Callable[[pd.DataFrame, FeatureSpec], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Check:
-    """One question of the audit. value: None where there is too little to judge; passed: value <= limit."""
+class Rules:
+    """What the audit judges by. apart: periods that two sides of one device must lie apart, at least."""
 
-    name: str
-    value: float | None
-    limit: float
-    passed: bool
-    sentence: str
+    features: FeatureSpec
+    spec: SplitSpec
+    apart: int
 
 
-def audit(grid: pd.DataFrame, targets: pd.DataFrame, features: FeatureSpec, spec: SplitSpec) -> list[Check]:
-    """All checks of a split; grid and targets row by row alike."""
+def audit(grid: pd.DataFrame, targets: pd.DataFrame, sample: Sample, rules: Rules) -> list[Check]:
+    """All checks of a split; grid and targets row by row alike. sample: of the train side."""
+    features, spec = rules.features, rules.spec
     return [
-        every_side(targets),
-        devices_on_one_side(targets),
-        windows_on_one_side(grid, targets),
-        duplicate_rows(grid, targets, features.channels, spec.duplicate_share_max),
+        every_side(targets, spec),
+        devices_on_one_side(targets, spec),
+        windows_on_one_side(targets, rules.apart, features.period_s),
+        duplicate_rows(grid, targets, features.channels, spec),
         future_shift(grid, targets, features, spec.probe_devices),
-        single_feature(grid, targets, features, spec.single_feature_max),
+        target_echo(sample, spec),
+        single_feature(sample, spec),
+        scaled_on_all(grid, targets, features.channels),
     ]
 
 
-def every_side(targets: pd.DataFrame) -> Check:
+def every_side(targets: pd.DataFrame, spec: SplitSpec) -> Check:
     """Each side has rows whose target is known."""
     known = set(targets.loc[targets["target"].notna(), "side"])
     empty = [side for side in SIDES if side not in known]
-    said = f"no row with a known target on side {', '.join(empty)}; try another split.seed or other shares"
-    return _count("every_side", len(empty), "every side has rows with a known target" if not empty else said)
+    found = count("every_side", empty, "side", "without a row whose target is known")
+    if found.passed:
+        return found
+    cure = "other shares, or a later start" if spec.by == "time" else "`fleetloop split suggest` finds a seed"
+    lost = int((targets["side"] == "embargo").sum())
+    said = f"no row with a known target on side {', '.join(empty)}; {cure}"
+    if spec.by != "device":
+        said += f" (the embargo took {lost} of {len(targets)} rows: shorter windows make it shorter)"
+    else:
+        said += ", and with one device or very few, split by time (split.by)"
+    return Check(found.name, found.value, 0.0, False, said)
 
 
-def devices_on_one_side(targets: pd.DataFrame) -> Check:
-    """No device has rows on two sides."""
-    sides = targets.groupby("device")["side"].nunique()
-    return _count("device_on_two_sides", *_named("device", "on two sides", sides[sides > 1].index.tolist()))
+def devices_on_one_side(targets: pd.DataFrame, spec: SplitSpec) -> Check:
+    """No device has rows on two sides; where time alone divides them, all may."""
+    if spec.by == "time":
+        return unjudged("device_on_two_sides", 0.0, "the split is by time, which divides each device")
+    sides = targets[on_a_side(targets)].groupby("device")["side"].nunique()
+    return count("device_on_two_sides", sides[sides > 1].index.tolist(), "device", "on two sides")
 
 
-def windows_on_one_side(grid: pd.DataFrame, targets: pd.DataFrame) -> Check:
-    """No segment, and so no window, has rows on two sides."""
-    sides = targets["side"].groupby([grid["device"], grid["segment"]]).nunique()
-    names = [f"{device} (segment {segment})" for device, segment in sides[sides > 1].index]
-    return _count("window_on_two_sides", *_named("window", "on two sides", names))
+def windows_on_one_side(targets: pd.DataFrame, apart: int, period_s: float) -> Check:
+    """No window, with what settles its target, reaches into another side of its device."""
+    rows = targets[on_a_side(targets)]
+    before = rows.shift(1)
+    changes = (rows["device"] == before["device"]) & (rows["side"] != before["side"])
+    near = (rows["time"] - before["time"]).dt.total_seconds() <= apart * period_s
+    names = sorted(rows.loc[changes & near, "device"].unique())
+    return count("window_on_two_sides", names, "device", f"with windows on two sides, less than {apart} periods apart")
 
 
-def duplicate_rows(grid: pd.DataFrame, targets: pd.DataFrame, channels: tuple[str, ...], limit: float) -> Check:
-    """No device's history stands on another side under another name: stretches of equal values tell."""
-    stretch, counted = _stretches(grid, channels)
-    side = pd.Categorical(targets["side"], categories=list(SIDES)).codes[counted]
-    _, code = np.unique(stretch[counted], return_inverse=True)
-    seen = np.zeros(code.max(initial=-1) + 1, dtype=np.int64)
-    np.bitwise_or.at(seen, code, 1 << side.astype(np.int64))
-    shared = pd.Series((seen & (seen - 1) != 0)[code])
-    worst = shared.groupby(grid["device"].to_numpy()[counted]).mean().sort_values(ascending=False, kind="stable")
-    value = float(worst.iloc[0]) if len(worst) else 0.0
-    sentence = f"at most {value:.1%} of a device's rows stand on another side too"
-    if value > limit:
-        copies = worst[worst > limit].index.tolist()
-        sentence = f"{value:.1%} of the rows of {_few(copies)} stand on another side too: one device under two names?"
-    return Check("duplicate_rows", value, limit, value <= limit, sentence)
-
-
-def future_shift(grid: pd.DataFrame, targets: pd.DataFrame, features: FeatureSpec, devices: int) -> Check:
+def future_shift(
+    grid: pd.DataFrame, targets: pd.DataFrame, features: FeatureSpec, devices: int, computed: Compute = compute
+) -> Check:
     """Features of a history cut short are those of the whole, to the bit."""
     differing: list[str] = []
     train = targets["side"] == "train"
     for name in sorted(grid.loc[train, "device"].unique())[:devices]:
-        history = grid[grid["device"] == name]
+        history = grid[grid["device"] == name].reset_index(drop=True)
         cut = max(1, len(history) * 2 // 3)
-        whole, short = compute(history, features)[:cut], compute(history[:cut], features)
+        whole, short = computed(history, features)[:cut], computed(history[:cut], features)
         same = (whole == short) | (np.isnan(whole) & np.isnan(short))
         differing += [feature_names(features)[i] for i in np.flatnonzero(~same.all(axis=0))]
-    names = sorted(set(differing))
-    return _count("future_shift", *_named("feature", "changed by rows that came after", names))
+    return count("future_shift", sorted(set(differing)), "feature", "changed by rows that came after")
 
 
-def single_feature(grid: pd.DataFrame, targets: pd.DataFrame, features: FeatureSpec, limit: float) -> Check:
+def target_echo(sample: Sample, spec: SplitSpec) -> Check:
+    """The target is no function of one channel, of whatever shape, over all devices."""
+    refuses = "target_echo" not in spec.accept
+    if sample.failing < ENOUGH_DEVICES:
+        return unjudged("target_echo", spec.echo_max, _few_failures(sample), refuses=refuses)
+    column, value = most_determining(sample.channels, sample.target, spec.seed)
+    name, passed = sample.channel_names[column], value <= spec.echo_max
+    sentence = f"of all channels {name} determines the target most, to {max(value, 0):.2f} of 1"
+    if not passed:
+        sentence = (
+            f"the target is nearly a function of channel {name} ({value:.3f} of 1): does it echo the answer? leave it "
+            f"out of features.channels, or name target_echo in split.accept if it is measured before the fact"
+        )
+    return Check("target_echo", round(value, 6), spec.echo_max, passed, sentence, refuses)
+
+
+def single_feature(sample: Sample, spec: SplitSpec) -> Check:
     """No feature alone tells the answer: by rank correlation with the life left, or AUC where the target is 0 or 1."""
-    train = (targets["side"] == "train").to_numpy()
-    known = targets[train & np.isfinite(targets["life"]).to_numpy()]
-    failing = int(known["device"].nunique())
-    if failing < ENOUGH_DEVICES:
-        sentence = f"not judged: {failing} train devices with a known failure are fewer than {ENOUGH_DEVICES}"
-        return Check("single_feature", None, limit, True, sentence)
-    rows = np.flatnonzero(train)
-    rows = rows[:: max(1, len(rows) // ENOUGH_ROWS)]
-    table = compute(grid[train].reset_index(drop=True), features)[np.searchsorted(np.flatnonzero(train), rows)]
-    column, value = strongest(table, targets["life"].to_numpy()[rows], targets["target"].to_numpy()[rows])
-    name = feature_names(features)[column]
+    limit = spec.single_feature_max
+    if sample.failing < ENOUGH_DEVICES:
+        return unjudged("single_feature", limit, _few_failures(sample), refuses=False)
+    column, value = strongest(sample.table, sample.life, sample.target)
+    name, passed = sample.names[column], value <= limit
     sentence = f"the strongest single feature is {name} at {value:.3f}"
-    if value > limit:
-        sentence = f"{name} alone tells the answer ({value:.3f} > {limit:g}): does its channel echo the target?"
-    return Check("single_feature", round(value, 6), limit, value <= limit, sentence)
+    if not passed:
+        sentence = f"{name} alone tells the answer ({value:.3f} > {limit:g}): is it known that early in the field?"
+    return Check("single_feature", round(value, 6), limit, passed, sentence, refuses=False)
 
 
-def _stretches(grid: pd.DataFrame, channels: tuple[str, ...]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """(n,) hash of each row with the RUN_ROWS - 1 before it, and whether that is one stretch in which values move."""
-    bits = np.ascontiguousarray(grid[list(channels)].to_numpy(dtype=np.float32)).view(np.uint32).astype(np.uint64)
-    row = np.zeros(len(grid), dtype=np.uint64)
-    for c in range(bits.shape[1]):
-        row = _mixed(row ^ bits[:, c])
-    stretch, moves = row.copy(), np.zeros(len(grid), dtype=np.bool_)
-    for back in range(1, RUN_ROWS):
-        earlier = np.roll(row, back)
-        stretch = _mixed(stretch ^ earlier)
-        moves |= earlier != row
-    return stretch, moves & (grid["run"].to_numpy() >= RUN_ROWS)
-
-
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """splitmix64: every bit of x moves every bit of the answer. Source: Steele et al., OOPSLA 2014."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _named(noun: str, what: str, names: list[str]) -> tuple[int, str]:
-    return len(names), f"{len(names)} {noun}s {what}: {_few(names)}" if names else f"no {noun} {what}"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _count(name: str, value: int, sentence: str) -> Check:
-    return Check(name, float(value), 0.0, value == 0, sentence)
+def _few_failures(sample: Sample) -> str:
+    return f"{sample.failing} train devices with a known failure are fewer than {ENOUGH_DEVICES}"

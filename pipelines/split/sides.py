@@ -21,7 +21,7 @@ def assign_sides(names: Iterable[str], devices: pd.DataFrame, spec: SplitSpec) -
     names: devices that have rows. devices: device, side (None: not given), a line a device and change.
     Raises Refused naming the devices to which the dataset gives two sides.
     """
-    given = _given(devices)
+    given = given_sides(devices)
     known = sorted(set(names) | set(devices["device"].astype(str)))
     sides = pd.DataFrame({"device": pd.array(known, dtype="str")})
     sides["side"] = [given.get(name) or hashed_side(name, spec) for name in known]
@@ -32,13 +32,14 @@ def assign_sides(names: Iterable[str], devices: pd.DataFrame, spec: SplitSpec) -
 
 def hashed_side(name: str, spec: SplitSpec) -> Side:
     """The side of a device that the dataset does not place."""
-    place = _unit_interval(f"{spec.seed}:{name}")
+    place = hashed_place(name, spec)
     if place < spec.test:
         return "test"
     return "calibration" if place < spec.test + spec.calibration else "train"
 
 
-def _given(devices: pd.DataFrame) -> dict[str, str]:
+def given_sides(devices: pd.DataFrame) -> dict[str, str]:
+    """device -> the side that the dataset gives it. Raises Refused naming the devices that it gives two."""
     stated = devices.loc[devices["side"].notna(), ["device", "side"]].astype(str).drop_duplicates()
     twice = sorted(stated.loc[stated["device"].duplicated(), "device"].unique())
     if twice:
@@ -52,7 +53,7 @@ def _given(devices: pd.DataFrame) -> dict[str, str]:
 def _valid(sides: pd.DataFrame, spec: SplitSpec) -> list[bool]:
     """By hash too; where a small fleet leaves none, the train device nearest to being one."""
     train = sides["side"] == "train"
-    place = {name: _unit_interval(f"{spec.seed}:valid:{name}") for name in sides.loc[train, "device"]}
+    place = {name: hashed_place(f"valid:{name}", spec) for name in sides.loc[train, "device"]}
     chosen = {name for name, at in place.items() if at < spec.valid}
     ranked = sorted(place, key=lambda name: place[name])
     if spec.valid > 0 and len(ranked) > 1:
@@ -60,5 +61,6 @@ def _valid(sides: pd.DataFrame, spec: SplitSpec) -> list[bool]:
     return [name in chosen for name in sides["device"]]
 
 
-def _unit_interval(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+def hashed_place(text: str, spec: SplitSpec) -> float:
+    """A place in 0 … 1 that depends on the text and the seed alone."""
+    return int.from_bytes(hashlib.sha256(f"{spec.seed}:{text}".encode()).digest()[:8], "big") / 2**64

@@ -9,7 +9,7 @@ from pipelines.files import Place, write_bytes, write_json, write_table
 from pipelines.ingest import read_devices, read_events
 from pipelines.params import load_params
 from pipelines.split.split import split
-from pipelines.split.stored import sides_path, spec_path, targets_path
+from pipelines.split.stored import sides_csv, sides_path, spec_path, targets_path
 
 
 def main(place: Place, name: str) -> None:
@@ -29,7 +29,7 @@ def main(place: Place, name: str) -> None:
     write_json(place.untracked(name, "split") / "report.json", found.report())
     if found.refusal is not None:
         raise Refused(f"the split of {name} leaks: {found.refusal}")
-    write_bytes(sides_path(place, name), found.sides.to_csv(index=False, lineterminator="\n").encode())
+    write_bytes(sides_path(place, name), sides_csv(found.sides))
     write_table(targets_path(place, name), found.targets)
     write_json(spec_path(place, name), to_dict(found.spec))
     write_json(place.room(name, "split") / "report.json", found.report())

@@ -33,7 +33,7 @@ def read_learnt_spec(place: Place, use_case: str) -> FeatureSpec:
 
 
 def read_targets(place: Place, use_case: str) -> pd.DataFrame:
-    """device, time, life, ahead, target, healthy, side, valid: a line a row of `read_grid`, in its order.
+    """device, time, life, ahead, target, healthy, side, valid, fold: a line a row of `read_grid`, in its order.
 
     Raises DataError naming the command that makes it.
     """
@@ -41,11 +41,24 @@ def read_targets(place: Place, use_case: str) -> pd.DataFrame:
 
 
 def read_sides(place: Place, use_case: str) -> pd.DataFrame:
-    """device, side, given, valid; sorted by device. Raises DataError naming the command that makes it."""
+    """device, side, given, valid, from, until, rows, rows_known, failures: a line a device and side.
+
+    Raises DataError naming the command that makes it.
+    """
     path = sides_path(place, use_case)
     try:
-        return pd.read_csv(path, dtype={"device": "str", "side": "str", "given": "bool", "valid": "bool"})
+        return pd.read_csv(
+            path,
+            dtype={"device": "str", "side": "str", "given": "bool", "valid": "bool"},
+            parse_dates=["from", "until"],
+        )
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; make it with `fleetloop stage split {use_case}`") from None
     except ValueError as error:
         raise DataError(f"{path} cannot be read ({error}); run `fleetloop stage split {use_case}` again") from None
+
+
+def sides_csv(sides: pd.DataFrame) -> bytes:
+    """The table as people read it, times in ISO."""
+    text: str = sides.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%SZ")
+    return text.encode()

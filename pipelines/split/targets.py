@@ -1,4 +1,4 @@
-"""What a model is asked of each row of the grid, and on which side the row stands."""
+"""What a model is asked of each row of the grid."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pipelines.tasks import TaskSpec
 from pipelines.tasks.base import life_left
 
 
-def build_targets(
-    grid: pd.DataFrame, events: pd.DataFrame, sides: pd.DataFrame, task: TaskSpec, period_s: float
-) -> pd.DataFrame:
-    """A line a row of the grid, in its order: device, time, life, ahead, target, healthy, side, valid.
+def build_targets(grid: pd.DataFrame, events: pd.DataFrame, task: TaskSpec, period_s: float) -> pd.DataFrame:
+    """A line a row of the grid, in its order: device, time, life, ahead, target, healthy.
 
     life: periods from the slot's start to the device's next failure, inf = none known. ahead: periods of history after
     the row. target: float32, NaN = unknown. healthy: by the task's rule; where no failure is known, by the history
@@ -21,7 +19,6 @@ def build_targets(
     """
     life = life_left(grid, events, task.failure, period_s)
     ahead = periods_ahead(grid, period_s)
-    placed = grid[["device"]].merge(sides, on="device", how="left", validate="many_to_one")
     return pd.DataFrame(
         {
             "device": grid["device"],
@@ -30,8 +27,6 @@ def build_targets(
             "ahead": ahead,
             "target": task.target(life, ahead),
             "healthy": task.healthy(np.where(np.isfinite(life), life, ahead)),
-            "side": placed["side"].to_numpy(),
-            "valid": placed["valid"].to_numpy(dtype=np.bool_),
         }
     )
 

@@ -43,14 +43,19 @@ def load_windows(place: Place, use_case: str, side: Side | None = None) -> Windo
 
 
 def windows_of(grid: pd.DataFrame, targets: pd.DataFrame, spec: FeatureSpec, side: Side | None) -> Windows:
-    """The windows of one side of a grid and its targets (row-aligned); features are computed for that side alone."""
-    row = np.flatnonzero(_on_side(targets, side))
-    grid, targets = grid.iloc[row], targets.iloc[row]
+    """The windows of one side of a grid and its targets (row-aligned).
+
+    Features are computed for the devices of that side alone, over their whole history: a window may look back across
+    the embargo, where sides are cut by time.
+    """
+    there = _on_side(targets, side)
+    row = np.flatnonzero(grid["device"].isin(grid.loc[there, "device"].unique()).to_numpy())
+    grid, targets, there = grid.iloc[row], targets.iloc[row], there[row]
     features, names = compute(grid, spec), feature_names(spec)
     columns = input_columns(spec)
     device, devices = pd.factorize(grid["device"])
     run = grid["run"].to_numpy(dtype=np.int64)
-    end = np.flatnonzero(run >= spec.min_rows)
+    end = np.flatnonzero((run >= spec.min_rows) & there)
     return Windows(
         features=features,
         inputs=np.ascontiguousarray(features[:, columns]),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from pipelines.files import Place, replacing_folder, write_bytes
+from pipelines.files import Place, replacing_folder, write_bytes, write_json
 from pipelines.params import UseCaseSpec, load_params
+from pipelines.split import read_targets
 from pipelines.train.build import MODELS
+from pipelines.train.folds import cross_validate
 from pipelines.train.load import load_windows
-from pipelines.train.model import CurvePoint, Model
+from pipelines.train.model import Answer, CurvePoint, Model
+from pipelines.train.windows import Windows
 
 
 def train_baseline(place: Place, name: str) -> None:
-    """Write train/baseline (naive.json, model.txt, model.json) and its curve for the use case `name`."""
+    """Write train/baseline (naive.json, model.txt, model.json), its curve and its cross-validation."""
     case = load_params(place.root).use_case(name)
     _train(place, name, case, ["naive", "lightgbm"], "baseline")
 
 
 def train_sequence(place: Place, name: str) -> None:
-    """Write train/sequence (weights.npz, model.json) and its curve for the use case `name`."""
+    """Write train/sequence (weights.npz, model.json), its curve and its cross-validation."""
     case = load_params(place.root).use_case(name)
     _train(place, name, case, [case.train.sequence.kind], "sequence")
 
@@ -35,6 +39,17 @@ def _train(place: Place, name: str, case: UseCaseSpec, kinds: Sequence[str], bel
         for model in models:
             model.save(folder)
     write_curve(room / f"{below}_curve.csv", [point for model in models for point in model.curve])
+    write_json(room / f"{below}_folds.json", _folds(place, name, case, kinds[-1], train))
+
+
+def _folds(place: Place, name: str, case: UseCaseSpec, kind: str, train: Windows) -> dict[str, Any]:
+    """The cross-validation of one kind of model, as JSON; empty where it was not asked for or cannot be."""
+    spec = case.train.baseline if kind == "lightgbm" else case.train.sequence
+    if not spec.cross_validate:
+        return {}
+    fold = read_targets(place, name)["fold"].to_numpy()[train.row]
+    found = cross_validate(lambda: MODELS[kind](case.train, case.task), train, fold, Answer.of(case.task))
+    return {} if found is None else found.to_dict()
 
 
 def write_curve(path: Path, curve: Sequence[CurvePoint]) -> None:

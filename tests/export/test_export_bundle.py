@@ -7,6 +7,7 @@ import pytest
 
 from fleetloop_edge.bundle import load
 from pipelines.errors import DataError, Refused
+from pipelines.evaluate import epoch_seconds
 from pipelines.export.contents import files_hash, without_pictures
 from pipelines.export.make import make_bundle
 from pipelines.export.replay import pick_devices
@@ -97,13 +98,31 @@ def test_the_only_model_that_passed_ships_alone(stuff):
 
 
 def test_a_replay_takes_whole_histories_up_to_its_limit(stuff):
-    rows, cut = pick_devices(stuff.rows, ["pump-1", "pump-4"], 60)
+    rows, cut = pick_devices(stuff.rows, {"pump-1": 0.0, "pump-4": 0.0}, 60)
     assert (rows["device"].unique().tolist(), cut) == (["pump-1"], frozenset())
 
 
 def test_a_history_over_the_limit_is_cut_and_said_to_be(stuff):
-    rows, cut = pick_devices(stuff.rows, ["pump-1", "pump-4"], 10)
+    rows, cut = pick_devices(stuff.rows, {"pump-1": 0.0, "pump-4": 0.0}, 10)
     assert (len(rows), cut) == (10, frozenset({"pump-1"}))
+
+
+def test_rows_before_the_test_side_build_up_states_and_do_not_count(stuff):
+    history = stuff.rows[stuff.rows["device"] == "pump-1"].sort_values("received")
+    begins = epoch_seconds(history["time"])[20]
+    rows, cut = pick_devices(stuff.rows, {"pump-1": begins}, 10)
+    assert int((epoch_seconds(rows["time"]) >= begins).sum()) == 10 and len(rows) >= 30 and cut == {"pump-1"}
+
+
+def test_a_test_side_that_begins_within_a_history_agrees_with_the_training_model(stuff):
+    late = stuff.predictions["time"] >= stuff.predictions["time"].quantile(0.6)
+    seen = (stuff.predictions["side"] != "test") | late
+    test = stuff.test.take(late[stuff.predictions["side"] == "test"].to_numpy())
+    parity = make_bundle(replace(stuff, predictions=stuff.predictions[seen], test=test), facts(), rules()).report[
+        "parity"
+    ]
+    assert parity["unmatched"] == 0 and parity["rows"] == len(test)
+    assert all(form["flipped"] == 0 for name, form in parity["edge"].items() if name.endswith("float32"))
 
 
 def test_a_cut_history_still_agrees_with_the_training_model(stuff):

@@ -90,9 +90,20 @@ def test_data_and_sides_are_told_where_they_are_known(place):
     write_json(place.room("pumps", "ingest") / "report.json", counts | {"by_source": {"aquatek": counts}})
     side = {"devices": 3, "failures": 2, "rows": 90, "rows_known": 80}
     check = {"name": "window_on_two_sides", "passed": True, "sentence": "no window on two sides"}
-    write_json(place.room("pumps", "split") / "report.json", {"sides": {"test": side}, "audit": {"checks": [check]}})
+    told = {"measure": "rmse", "honest": 12.0, "random_rows": 4.0, "difference": -8.0, "sentence": "67% less"}
+    audit = {"checks": [check], "cheating": told}
+    write_json(
+        place.room("pumps", "split") / "report.json",
+        {"by": "time", "embargo": 216, "sides": {"test": side}, "audit": audit},
+    )
+    folds = [{"fold": 0, "loss": 0.1}, {"fold": 1, "loss": 0.2}]
+    scored = {"kind": "lightgbm", "measure": "log_loss", "folds": folds, "mean": 0.15, "sd": 0.07}
+    write_json(place.room("pumps", "train") / "baseline_folds.json", scored)
+    write_json(place.room("pumps", "train") / "sequence_folds.json", {})
     html = write_report(place, "pumps").read_text()
     assert "aquatek" in html and "no window on two sides" in html
+    assert "the 216 hours before each cut" in html and "Cheating: 67% less" in html and "rows at random" in html
+    assert "0.150 ± 0.070" in html
 
 
 def test_a_use_case_that_was_not_run_names_the_next_step(tmp_path):

@@ -30,8 +30,16 @@ def test_targets_are_row_by_row_those_of_the_grid(tmp_path: Path) -> None:
     main(place, "lives")
     grid, targets = read_grid(place, "lives"), read_targets(place, "lives")
     pd.testing.assert_frame_equal(targets[["device", "time"]], grid[["device", "time"]])
-    assert list(targets) == ["device", "time", "life", "ahead", "target", "healthy", "side", "valid"]
-    assert [str(kind) for kind in targets.dtypes[2:]] == ["float64", "float64", "float32", "bool", "str", "bool"]
+    assert list(targets) == ["device", "time", "life", "ahead", "target", "healthy", "side", "valid", "fold"]
+    assert [str(kind) for kind in targets.dtypes[2:]] == [
+        "float64",
+        "float64",
+        "float32",
+        "bool",
+        "str",
+        "bool",
+        "int8",
+    ]
 
 
 def test_sides_are_one_readable_line_a_device(tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ def test_the_report_counts_every_row_once(tmp_path: Path) -> None:
 def test_a_leak_is_refused_and_the_report_stays(tmp_path: Path) -> None:
     left = (ROWS.groupby("device")["time"].transform("max") - ROWS["time"]).dt.total_seconds()
     place = ready(tmp_path, ROWS.assign(flow=(left / 1000).astype("float32")))
-    with pytest.raises(Refused, match="the split of lives leaks: flow.value alone tells the answer"):
+    with pytest.raises(Refused, match="the split of lives leaks: the target is nearly a function of channel flow"):
         main(place, "lives")
     assert not read_json(place.untracked("lives", "split") / "report.json", "")["audit"]["passed"]
     assert not place.room("lives", "split").exists()
