@@ -15,7 +15,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import StoreError
@@ -26,11 +27,12 @@ _STOP_S = 10.0  # seconds that the server has to end by itself
 def start_temporary_server(root: Path) -> Callable[[], None]:
     """Start a server on Prefect's home and name it in PREFECT_API_URL; gives a function that waits until it answers.
 
-    Does nothing where PREFECT_API_URL is set: that server is used. Call before importing Prefect: the server then ends
+    Starts none where PREFECT_API_URL is set: that server is used. Call before importing Prefect: the server then ends
     after Prefect has sent its last logs. Its own log is .fleetloop/prefect-server.log.
     """
-    if os.environ.get("PREFECT_API_URL"):
-        return lambda: None
+    chosen = os.environ.get("PREFECT_API_URL")
+    if chosen:
+        return lambda: _check(chosen)
     log = root / ".fleetloop" / "prefect-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
@@ -54,6 +56,33 @@ def _environment() -> dict[str, str]:
     """The checkout's code is found wherever the child stands."""
     code = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in code if part)}
+
+
+@contextmanager
+def lost_server_told() -> Iterator[None]:
+    """One clear line where Prefect's server is gone, after the patience of Prefect's own client."""
+    import httpx
+
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise StoreError(
+            f"Prefect's server at {os.environ.get('PREFECT_API_URL')} no longer answers ({error}); what was finished "
+            f"is kept, run the same command again"
+        ) from None
+
+
+def _check(url: str) -> None:
+    """Raises StoreError where the chosen server does not answer."""
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=30):
+            return
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "reason", error)).split())
+        raise StoreError(
+            f"Prefect's server at {url} (PREFECT_API_URL) does not answer: {reason}; start it, or unset "
+            f"PREFECT_API_URL to use a temporary one"
+        ) from None
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

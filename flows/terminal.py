@@ -14,7 +14,7 @@ from rich.text import Text
 
 from flows.checkout import one_lap_at_a_time
 from flows.environment import local_prefect
-from flows.server import start_temporary_server
+from flows.server import lost_server_told, start_temporary_server
 
 _MARKS = {"Ran": ("✓", "green"), "Unchanged": ("=", "cyan"), "Restored": ("↺", "cyan"), "Skipped": ("-", "dim")}
 _BAD = ("✗", "bold red")
@@ -83,7 +83,8 @@ def _shown(console: Console) -> Iterator[None]:
     for logger in loggers:
         logger.addHandler(handler)
     try:
-        yield
+        with lost_server_told():
+            yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)

@@ -63,6 +63,8 @@ def run_lap(folder: Path, *use_cases: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    from flows.cli.failure import failing_clearly
     from flows.terminal import run_in_terminal
 
-    print(json.dumps(run_in_terminal(Path(sys.argv[1]), "lap", sys.argv[2:])))
+    with failing_clearly():
+        print(json.dumps(run_in_terminal(Path(sys.argv[1]), "lap", sys.argv[2:])))
