@@ -149,8 +149,8 @@ class WatchSpec(Frozen):
     k: int = Field(2, ge=1)
     m: int = Field(3, ge=1)
     null_windows: int = Field(40, ge=10)  # healthy windows that a threshold is learnt from, at least
-    unseen: float = Field(0.05, gt=0, lt=1)  # share of values outside the reference above which a channel is news
-    sample: int = Field(5000, ge=100)  # rows a side shown in Evidently's own preset
+    unseen: float = Field(0.15, gt=0, lt=1)  # share of values outside the reference above which a channel is news
+    sample: int = Field(5000, ge=0)  # rows a side shown in Evidently's own preset; 0: not shown
 
     @model_validator(mode="after")
     def _k_of_m(self) -> WatchSpec:

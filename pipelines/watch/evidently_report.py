@@ -8,7 +8,6 @@ nothing: its tests assume independent rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,9 @@ import pandas as pd
 from pipelines.files import write_bytes
 from pipelines.watch.finding import Finding
 from pipelines.watch.judge import Test, Verdict
+from pipelines.watch.timeline import Timeline
+
+VERDICT = "verdict"
 
 
 @dataclass(frozen=True)
@@ -30,29 +32,35 @@ class Shown:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the report tells. timelines: of the tests that failed, by (cohort, statistic)."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    timelines: dict[tuple[str, str], Timeline]
+    sentence: str
+
+
 def save_report(
-    verdict: Verdict,
-    findings: Sequence[Finding],
-    sentence: str,
-    shown: Shown,
-    files: tuple[Path, Path],
-    workspace: Path,
-    project: str,
-    moment: pd.Timestamp,
+    told: Told, shown: Shown, files: tuple[Path, Path], workspace: Path, project: str, moment: pd.Timestamp
 ) -> None:
-    """Run the report; save it as HTML and JSON (`files`), and in the workspace's project. moment: what it is dated."""
+    """Run the report; save it as HTML and JSON (`files`), and in the workspace's project. moment: what it is dated.
+
+    First what was found, then the tests that failed with their timelines, then the others, then the preset.
+    """
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    judged = [test for test in verdict.tests if test.value is not None]
-    metrics = [_headline(sentence), *(_metric(test) for test in judged)]
+    judged = sorted((t for t in told.verdict.tests if t.value is not None), key=lambda t: t.passed)
+    metrics = [_headline(told), *(_metric(t, told.timelines.get((t.cohort, t.name))) for t in judged)]
     metrics += [DataDriftPreset()] if shown.columns else []
     definition = DataDefinition(numerical_columns=list(shown.columns))
     log, reference = (
         Dataset.from_pandas(frame[list(shown.columns)], data_definition=definition)
         for frame in (shown.log, shown.reference)
     )
-    tags: list[str] = sorted({f.kind for f in findings}) or ["healthy"]
+    tags: list[str] = sorted({f.kind for f in told.findings}) or ["healthy"]
     run = Report(metrics, tags=tags).run(log, reference, timestamp=moment.to_pydatetime())
     html, record = files
     write_bytes(record, (json.dumps(json.loads(run.json()), indent=1, sort_keys=True) + "\n").encode())
@@ -82,17 +90,29 @@ def _keep(run: Any, workspace: Path, project: str) -> None:
     history.add_run(chosen.id, run, include_data=False)
 
 
-def _metric(test: Test) -> Any:
+def _metric(test: Test, timeline: Timeline | None) -> Any:
     from evidently.tests import lte
 
     metric, _ = _classes()
     name = f"{test.cohort}: {test.name}"
-    return metric(statistic=name, value=test.value, sentence=test.sentence, tests=[lte(test.limit)])
+    told: dict[str, Any] = {"statistic": name, "value": test.value, "sentence": test.sentence, "limit": test.limit}
+    if timeline is not None:
+        told |= {"times": [f"{t:%Y-%m-%d %H:%M}" for t in timeline.times], "judged": timeline.judged}
+        told |= {"deviations": [round(z, 3) for z in timeline.deviations], "rises": test.rises}
+    return metric(**told, tests=[lte(test.limit)])
 
 
-def _headline(sentence: str) -> Any:
+def _headline(told: Told) -> Any:
     metric, _ = _classes()
-    return metric(statistic="verdict", value=0.0, sentence=sentence, tests=[])
+    words = [_line(f) for f in told.findings] or [told.sentence]
+    return metric(
+        statistic=VERDICT, value=0.0, sentence=told.sentence, limit=0.0, words=[*words, told.verdict.stated], tests=[]
+    )
+
+
+def _line(finding: Finding) -> str:
+    word = "retrain" if finding.retrain else "ticket" if finding.ticket else "wait"
+    return f"{word.upper()}: {finding.sentence}"
 
 
 _MADE: list[tuple[type, type]] = []
@@ -107,7 +127,9 @@ def _classes() -> tuple[Any, Any]:
 
 def _make_classes() -> tuple[type, type]:
     from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
-    from evidently.legacy.renderers.html_widgets import CounterData, counter
+    from evidently.legacy.renderers.html_widgets import CounterData, counter, plotly_figure
+
+    from pipelines.watch.draw import drawn
 
     class DeviationFromNull(SingleValueMetric):  # type: ignore[misc]
         """How far a statistic lies from its healthy reference, in standard deviations of its own null."""
@@ -115,13 +137,22 @@ def _make_classes() -> tuple[type, type]:
         statistic: str
         value: float
         sentence: str
+        limit: float
+        times: tuple[str, ...] = ()
+        deviations: tuple[float, ...] = ()
+        judged: int = 0
+        rises: bool = True
+        words: tuple[str, ...] = ()
 
     class DeviationFromNullCalculation(SingleValueCalculation[DeviationFromNull]):  # type: ignore[misc]
         def calculate(self, context: Any, current_data: Any, reference_data: Any) -> SingleValue:
-            found = self.result(self.metric.value)
-            shown = "" if self.metric.statistic == "verdict" else f"{self.metric.value:.2f} null sd"
-            number = CounterData(label=self.metric.sentence, value=shown)
-            found.widget = [counter(title=self.metric.statistic, counters=[number])]
+            asked, found = self.metric, self.result(self.metric.value)
+            shown = "" if asked.statistic == VERDICT else f"{asked.value:.2f} null sd"
+            lines = asked.words or [asked.sentence]
+            numbers = [CounterData(label=line, value=shown if i == 0 else "") for i, line in enumerate(lines)]
+            found.widget = [counter(title=asked.statistic, counters=[number]) for number in numbers]
+            if asked.times:
+                found.widget = [plotly_figure(title=f"{asked.statistic}: {asked.sentence}", figure=drawn(asked))]
             return found
 
         def display_name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -23,7 +24,7 @@ NEWEST = -1  # the calendar counts back from the log's newest row
 class Test:
     """One statistic's test in a cohort. value, limit: null sd, k-th largest of the newest m windows.
 
-    value None: nothing to judge. rises: the direction. hits: calendar windows beyond the limit, the oldest first.
+    value None: nothing to judge. rises: the direction. points: (calendar window, deviation in null sd), the newest m.
     """
 
     name: str
@@ -33,8 +34,14 @@ class Test:
     limit: float
     passed: bool
     rises: bool
-    hits: tuple[int, ...]
+    points: tuple[tuple[float, float], ...]
     sentence: str
+
+    @property
+    def hits(self) -> tuple[int, ...]:
+        """Calendar windows beyond the limit, the oldest first."""
+        sign = 1.0 if self.rises else -1.0
+        return tuple(sorted(round(at) for at, z in self.points if sign * z > self.limit))
 
     @property
     def channel(self) -> str | None:
@@ -114,6 +121,7 @@ class Reference:
     horizons: Horizons
     past: DeviceWindows | None = None  # of devices that the reference does not have: their own usual levels
     scale: Scale = field(init=False)
+    _known: DeviceWindows = field(init=False)
     _nulls: dict[tuple[int, float, int, int], Null] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -125,9 +133,17 @@ class Reference:
                 "watch.window gives more"
             )
         self._raw = self.windows
-        self.windows, *past = bounded(self._raw, *(() if self.past is None else (_inputs_of(self.past),)))
-        self._known = together(self.windows, past[0]) if past else self.windows
+        self.windows = bounded(self._raw, self._raw)[0]
         self.scale = learn_scale(self.windows)
+        self._known = self.knowing(self.past)._known
+
+    def knowing(self, past: DeviceWindows | None) -> Reference:
+        """The same, thresholds and all, with the past of other devices."""
+        found = copy(self)
+        limited = () if past is None else (_inputs_of(past),)
+        parts = bounded(self._raw, *limited)[1:]
+        found._known = together(self.windows, parts[0]) if parts else self.windows
+        return found
 
     @property
     def healthy_windows(self) -> int:
@@ -138,9 +154,9 @@ class Reference:
         """A log with outlying values of robust statistics cut at the reference's limits."""
         return bounded(self._raw, log)[1]
 
-    def away(self, log: DeviceWindows, rule: Rule) -> Deviation:
-        """How far a log's newest windows lie from the reference."""
-        return deviation(log, NEWEST, self.windows, self.scale, rule, self.horizons, self._known)
+    def away(self, log: DeviceWindows, rule: Rule, end: int = NEWEST) -> Deviation:
+        """How far a log's newest windows lie from the reference, seen at the end of a calendar window."""
+        return deviation(log, end, self.windows, self.scale, rule, self.horizons, self._known)
 
     def null(self, log: DeviceWindows, rule: Rule) -> Null:
         """The null of logs of as many devices, and as many strangers among them (to a quarter)."""
@@ -158,6 +174,12 @@ def _inputs_of(past: DeviceWindows) -> DeviceWindows:
     """Without answers and errors: the model was trained on some of these devices and knows them too well."""
     inputs = np.array([s.about == "input" for s in past.statistics])
     return replace(past, values=np.where(inputs, past.values, np.nan))
+
+
+def points_of(away: Deviation, place: int) -> tuple[tuple[float, float], ...]:
+    """A statistic's windows, the newest first: where on the calendar, and how far off."""
+    pairs = zip(away.column[:, place].tolist(), away.z[:, place].tolist(), strict=True)
+    return tuple((at, z) for at, z in pairs if np.isfinite(at) and np.isfinite(z))
 
 
 def judge(
@@ -234,10 +256,9 @@ def _test(statistic: Statistic, place: int, cohort: str, limit: float, seen: _Ev
     rank = int(np.nanargmin(np.abs(np.abs(z) - value)))
     now, before = away.mean[rank, place], away.centre[place]
     rises = bool(now > before)
-    beyond = np.flatnonzero((z if rises else -z) > limit)
-    hits = tuple(sorted(round(float(away.column[r, place])) for r in beyond))
+    points = points_of(away, place)
     sentence = (
         f"{statistic.name} {'rose' if rises else 'fell'} from {before:.4g} to {now:.4g}, {value:.1f} null sd (limit "
         f"{limit:.1f}, {int(away.devices[rank, place])} devices)"
     )
-    return Test(statistic.name, cohort, statistic.about, value, limit, value <= limit, rises, hits, sentence)
+    return Test(statistic.name, cohort, statistic.about, value, limit, value <= limit, rises, points, sentence)

@@ -44,7 +44,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Fault:
-    """One channel of one device that broke. since: from the first row that is wrong. size: of an offset, in units."""
+    """One channel of one device that broke. since: from the first row that is wrong. size: of an offset, in units.
+
+    weak: too small a step to be one by itself; it counts where others of a cohort have the same.
+    """
 
     device: str
     channel: str
@@ -52,6 +55,7 @@ class Fault:
     since: pd.Timestamp
     sentence: str
     size: float = 0.0
+    weak: bool = False
 
 
 def find_faults(
@@ -136,7 +140,7 @@ def _stepped(log: pd.DataFrame, pieces: Pieces, step: Step, channel: Channel, le
         f"{channel.name} stepped from {before:.4g} to {after:.4g} {channel.unit}{ratio} at {since:%Y-%m-%d %H:%M}, no "
         f"other channel with it ({step.z:.1f} sd of what the others leave open, limit {step.limit:.1f})"
     )
-    return Fault(name, channel.name, "offset", since, sentence, step.size)
+    return Fault(name, channel.name, "offset", since, sentence, step.size, weak=step.z <= step.limit)
 
 
 def _split(values: Float) -> int:

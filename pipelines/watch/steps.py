@@ -21,6 +21,7 @@ CLIP = 4.0  # robust sd at which the reference's own jumps are cut: it has broke
 RIDGE = 0.02  # of the correlations: no channel is believed to be wholly told by the others
 REST = 0.99  # share of the reference's jumps that a jump's rest must not exceed
 TREND = 0.35  # a step is none where the jump before or after it is as large as this share of it
+HALF = 0.5  # of the limit: a step that large counts where others of its cohort have a whole one
 BACK = 0.5  # and none where by now the channel is back to less than this share of it
 
 
@@ -80,9 +81,10 @@ def learn_jumps(reference: Pieces) -> JumpNull | None:
 
 
 def find_steps(pieces: Pieces, null: JumpNull, nominal: float) -> tuple[Step, ...]:
-    """The largest step of each device's channel that still holds; one healthy look in 1 / nominal has any.
+    """The largest step of each device's channel that still holds, from HALF the limit on.
 
-    Not looked at: what lies across an interruption, for machines are repaired then.
+    One healthy look in 1 / nominal has one beyond the limit. Not looked at: what lies across an interruption, for
+    machines are repaired then.
     """
     from scipy import stats
 
@@ -90,7 +92,7 @@ def find_steps(pieces: Pieces, null: JumpNull, nominal: float) -> tuple[Step, ..
     own, rest, left = _parts(jumps, null)
     looks = max(int(np.isfinite(own).sum()), 1)
     limit = float(stats.norm.isf(nominal / (2 * looks)) * null.tail)
-    alone = np.abs(own) > limit
+    alone = np.abs(own) > HALF * limit
     alone &= rest <= null.rest[left]
     found = []
     size = own * _own_sd(jumps, null)

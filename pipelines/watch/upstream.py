@@ -25,14 +25,22 @@ def sort_faults(
     findings: list[Finding] = []
     fleet = max((len(c.devices) for c in cohorts), default=1)
     for channel, stepped in sorted({(f.channel, f.kind == "offset") for f in faults}):
-        same = [f for f in faults if (f.channel, f.kind == "offset") == (channel, stepped)]
+        alike = [f for f in faults if (f.channel, f.kind == "offset") == (channel, stepped)]
+        same = [f for f in alike if not f.weak]
+        if len(same) >= FEW:
+            same = [f for f in alike if not f.weak or _beside(f, same)]
         cohort = _cohort_of(same, cohorts) if len(same) >= FEW else None
         updated = _updated(same, devices)
         if cohort is not None and not (cohort.whole and stepped and 2 * updated < len(same)):
             findings.append(_upstream(use_case, same, cohort, updated, last_seen))
         elif not (len(same) >= FEW and stepped and len(same) >= WORLD * fleet):
-            findings += [_sensor(use_case, fault, last_seen) for fault in same]
+            findings += [_sensor(use_case, fault, last_seen) for fault in same if not fault.weak]
     return tuple(findings)
+
+
+def _beside(weak: Fault, strong: Sequence[Fault]) -> bool:
+    """Whether most strong faults began within a day of a weak one: one cause."""
+    return 2 * sum(abs(weak.since - fault.since) <= pd.Timedelta(days=1) for fault in strong) > len(strong)
 
 
 def _cohort_of(faults: Sequence[Fault], cohorts: Sequence[Cohort]) -> Cohort | None:

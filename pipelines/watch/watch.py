@@ -16,7 +16,7 @@ from pipelines.files import Place, write_json
 from pipelines.ingest import channels_of, read_devices
 from pipelines.params import UseCaseSpec, WatchSpec, load_params
 from pipelines.watch.cohorts import Cohort, cohorts_of
-from pipelines.watch.evidently_report import Shown, sample, save_report
+from pipelines.watch.evidently_report import Shown, Told, sample, save_report
 from pipelines.watch.field_log import FieldLog, read_log
 from pipelines.watch.finding import Finding
 from pipelines.watch.history import RECORD, newest_findings, next_folder, workspace_of
@@ -28,11 +28,13 @@ from pipelines.watch.null import Rule
 from pipelines.watch.reference import log_frame, model_of, past_of, reference_frame
 from pipelines.watch.sensors import Look, find_faults
 from pipelines.watch.tickets import file_tickets, masks_of, read_masks
+from pipelines.watch.timeline import Timeline, timelines
 from pipelines.watch.triage import as_finding, carried, classify, confine
 from pipelines.watch.upstream import sort_faults
 from pipelines.watch.windows import DeviceWindows, Horizons
 
 SEED = 0  # of the pseudo-logs and of the sample that is shown: the same log is judged the same twice
+SHARED = 0.5  # of a cohort's deviation: shown by the others so clearly, a change is not the cohort's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Judged:
 
     verdict: Verdict
     findings: tuple[Finding, ...]
+    timelines: dict[tuple[str, str], Timeline]
 
 
 def watch(place: Place, use_case: str, log: Path, *, now: datetime | None = None) -> Judgement:
@@ -72,9 +75,9 @@ def watch(place: Place, use_case: str, log: Path, *, now: datetime | None = None
     sides = read_sides(place, use_case, case, field, moment)
     period_s = read_spec(place, use_case).period_s
     judged = judge_sides(sides, use_case, case, period_s)
-    findings = carried(judged.findings, newest_findings(place, use_case))
-    judgement = _save(place, use_case, Judged(judged.verdict, findings), shown(sides, case.watch), moment)
-    file_tickets(place, use_case, findings, _iso(moment))
+    judged = dataclasses.replace(judged, findings=carried(judged.findings, newest_findings(place, use_case)))
+    judgement = _save(place, use_case, judged, shown(sides, case.watch), moment)
+    file_tickets(place, use_case, judged.findings, _iso(moment))
     return judgement
 
 
@@ -97,7 +100,7 @@ def judge_sides(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float)
     told = [mask for finding in broken for mask in masks_of(finding)]
     sound = dataclasses.replace(sides, log=masked(sides.log, told, sides.cohorts))
     judged = judge_cohorts(sound, use_case, case, period_s)
-    return Judged(judged.verdict, (*broken, *judged.findings))
+    return dataclasses.replace(judged, findings=(*broken, *judged.findings))
 
 
 def broken_channels(sides: Sides, use_case: str, asked: WatchSpec, period_s: float) -> tuple[Finding, ...]:
@@ -128,18 +131,18 @@ def judge_cohorts(sides: Sides, use_case: str, case: UseCaseSpec, period_s: floa
         hits = [hit for test in change.tests for hit in test.hits]
         span = (_iso(calendar.start(min(hits))), _iso(calendar.start(max(hits) + 1)))
         found.append(as_finding(use_case, change, ruling, span))
-    return Judged(verdict, tuple(found))
+    return Judged(verdict, tuple(found), timelines(verdict, windows, reference, calendar))
 
 
 def elsewhere(test: Test, cohort: Cohort, log: DeviceWindows, reference: Reference) -> bool:
-    """Whether the devices outside a cohort show the change of a failed test too: alone they would fail it as well."""
+    """Whether the devices outside a cohort show the change of a failed test too, at least SHARED as clearly."""
     inside = set(cohort.devices)
     others = tuple(name for name in log.devices if name not in inside)
     if not others:
         return False
     verdict = judge_against(log.take(np.array([log.devices.index(name) for name in others])), reference)
     same = next(t for t in verdict.tests if t.name == test.name)
-    return not same.passed and same.rises == test.rises
+    return same.rises == test.rises and (same.value or 0.0) >= SHARED * (test.value or 0.0)
 
 
 def shown(sides: Sides, asked: WatchSpec) -> Shown:
@@ -208,7 +211,8 @@ def _save(place: Place, use_case: str, judged: Judged, beside: Shown, moment: pd
     verdict = judged.verdict
     sentence = "; ".join(f.sentence for f in judged.findings) or verdict.sentence
     sentence = sentence if not judged.findings else f"{sentence} ({verdict.stated})"
-    save_report(verdict, judged.findings, sentence, beside, (html, record), workspace_of(place), use_case, moment)
+    told = Told(verdict, judged.findings, judged.timelines, sentence)
+    save_report(told, beside, (html, record), workspace_of(place), use_case, moment)
     found = Judgement(html, record, sentence, judged.findings, int(folder.name), verdict)
     about = {"nominal": verdict.nominal, "k": verdict.k, "m": verdict.m, "level": verdict.level}
     cohorts = [dataclasses.asdict(c) for c in verdict.cohorts]

@@ -24,7 +24,7 @@ def log(devices: int = 12) -> pd.DataFrame:
 
 
 def faults(frame, reference):
-    return {(f.device, f.channel): f for f in find_faults(frame, reference, CHANNELS, LOOK)}
+    return {(f.device, f.channel): f for f in find_faults(frame, reference, CHANNELS, LOOK) if not f.weak}
 
 
 def devices_table(frame: pd.DataFrame, since: str | None = None) -> pd.DataFrame:
