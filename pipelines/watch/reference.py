@@ -38,7 +38,9 @@ def reference_frame(place: Place, use_case: str, model: str) -> pd.DataFrame:
     )
     acts = actions(scored, model, rules[model].decision, fresh)
     kept = scored[["device", "time", "target", "life", "healthy"]].assign(score=scored[model], acts=acts)
-    grid = read_grid(place, use_case)
+    grid = read_grid(place, use_case).drop(
+        columns="life", errors="ignore"
+    )  # the grid's counts lives, ours is what is left
     return grid.merge(kept, on=["device", "time"], how="inner").sort_values(["device", "time"], ignore_index=True)
 
 
