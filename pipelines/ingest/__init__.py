@@ -13,6 +13,7 @@ from pipelines.ingest.read import (
     read_quarantine,
     read_rows,
     read_rows_from,
+    stream_rows,
 )
 from pipelines.ingest.redrive import Redriven, redrive
 from pipelines.ingest.redrive import kinds as quarantine_kinds
@@ -36,5 +37,6 @@ __all__ = [
     "read_rows",
     "read_rows_from",
     "redrive",
+    "stream_rows",
     "write_rows",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,34 @@ def read_rows(place: Place, dataset: str, columns: Sequence[str] | None = None) 
     return read_rows_from(_tables(place, dataset), columns, f"fleetloop stage ingest {dataset}")
 
 
+def stream_rows(place: Place, dataset: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+    """The same bucket by bucket: a device's rows are all in one piece. Memory holds a bucket, not the dataset."""
+    made_by = f"fleetloop stage ingest {dataset}"
+    for files in _buckets(_tables(place, dataset), made_by):
+        yield _read_rows(files, columns, made_by)
+
+
 def read_rows_from(
     folder: Path, columns: Sequence[str] | None = None, made_by: str = "fleetloop stage ingest DATASET"
 ) -> pd.DataFrame:
-    """The same from a tables folder (the one that holds rows/), or from a folder of rows itself."""
+    """All rows of a tables folder (the one that holds rows/), or of a folder of rows itself."""
+    return _read_rows([file for files in _buckets(folder, made_by) for file in files], columns, made_by)
+
+
+def _buckets(folder: Path, made_by: str) -> list[list[Path]]:
+    """The files of each bucket. Raises DataError where there are none."""
     rows = folder / "rows" if (folder / "rows").is_dir() else folder
-    files = sorted(rows.glob("bucket=*/*.parquet"))
-    if not files:
+    found: dict[Path, list[Path]] = {}
+    for file in sorted(rows.glob("bucket=*/*.parquet")):
+        found.setdefault(file.parent, []).append(file)
+    if not found:
         raise DataError(f"{rows} holds no rows; make them with `{made_by}`")
+    return list(found.values())
+
+
+def _read_rows(files: list[Path], columns: Sequence[str] | None, made_by: str) -> pd.DataFrame:
     wanted = None if columns is None else [*KEYS, *columns]
+    rows = files[0].parents[1]
     try:
         table = pa.concat_tables([pq.read_table(file, columns=wanted, partitioning=None) for file in files])
     except (pa.ArrowInvalid, OSError) as error:

@@ -1,6 +1,6 @@
 """params.yaml as one frozen typed tree. It is the only place for a number."""
 
-from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, SimulateSpec, Storage
+from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, PairRule, SimulateSpec, Storage
 from pipelines.params.expand import expand
 from pipelines.params.load import Active, Params, load_params
 from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
@@ -51,6 +51,7 @@ __all__ = [
     "LabelColumn",
     "LightGBMSpec",
     "Order",
+    "PairRule",
     "Params",
     "RecurrentSpec",
     "SimulateSpec",

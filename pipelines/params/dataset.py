@@ -39,16 +39,34 @@ class Compute(Frozen):
     threads: int = Field(2, ge=1, le=256)  # parts and files at work at once
 
 
+class PairRule(Frozen):
+    """Two channels of one row: low <= high + margin, wherever both are measured."""
+
+    name: str
+    low: str
+    high: str
+    margin: float = 0.0  # in the channels' unit
+    reject: bool = True  # rows that break it; else only their share is judged
+    share_max: float = Field(0.0, ge=0, le=1)  # of the rows, where they are not rejected
+
+
 class Contract(Frozen):
     """What the rows must keep. Row rules send a row to the rejected keys; table rules fail the stage or warn."""
 
     missing_share_max: float = Field(0.5, ge=0, le=1)  # of a channel, over the dataset
     quarantine_share_max: float = Field(0.05, ge=0, le=1)  # of the records
+    duplicates_share_max: float | None = Field(None, ge=0, le=1)  # of the records: sent again
     rejected_share_max: float = Field(0.05, ge=0, le=1)  # of the rows, by the row rules
     row_missing_max: float = Field(0.99, ge=0, le=1)  # share of channels missing in a row: above it the row is rejected
     gap_s_max: float | None = None  # longest silence of a device
+    rate_min: float | None = Field(None, ge=0, le=1)  # rows of a device over those that its period promises
     flat_rows_max: int | None = None  # longest run of one equal value in a channel
+    turned_share_max: float | None = Field(None, ge=0, le=1)  # rows of a device received before an earlier one
+    ahead_s_max: float | None = Field(None, ge=0)  # how far a device's clock may run ahead of receipt
+    delay_s_max: float | None = Field(None, ge=0)  # median time from measuring to receipt, of a device
+    stale_s_max: float | None = Field(None, ge=0)  # a device's last row before the dataset's last receipt
     devices_min: int = Field(2, ge=1)
+    pairs: tuple[PairRule, ...] = ()
     warn_only: tuple[str, ...] = ()  # names of table rules that warn instead of failing
 
 
@@ -84,6 +102,13 @@ class DatasetSpec(Frozen):
 
     @model_validator(mode="after")
     def _known_channels(self) -> DatasetSpec:
+        for pair in self.contract.pairs:
+            absent = [channel for channel in (pair.low, pair.high) if channel not in self.channels]
+            if absent:
+                raise ValueError(
+                    f"contract.pairs: rule {pair.name!r} names {absent[0]!r}, which is not a channel of the dataset; "
+                    f"expected one of {', '.join(self.channels)}"
+                )
         for name, source in self.sources.items():
             unknown = sorted(set(source.channels) - set(self.channels))
             if unknown:

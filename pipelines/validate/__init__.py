@@ -2,7 +2,8 @@
 
 from pipelines.validate.contract import TableResult
 from pipelines.validate.read import read_rejected, read_verdict
+from pipelines.validate.suggest import suggest
 from pipelines.validate.validate import Validation, validate
 from pipelines.validate.verdict import Verdict
 
-__all__ = ["TableResult", "Validation", "Verdict", "read_rejected", "read_verdict", "validate"]
+__all__ = ["TableResult", "Validation", "Verdict", "read_rejected", "read_verdict", "suggest", "validate"]

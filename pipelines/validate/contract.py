@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from pipelines.params import ChannelSpec, Contract
 
-Table = Literal["rows", "devices", "dataset"]
-"""rows: one line a row that the row rules kept; devices: one a device; dataset: one in all (see `facts`)."""
-
-NAMES = (
-    "in_range",
-    "missing_share",
-    "quarantine_share",
-    "rejected_share",
-    "devices",
-    "longest_gap_s",
-    "longest_flat",
-)
-"""What `contract.warn_only` may name."""
+Table = Literal["channels", "devices", "dataset"]
+"""See `facts`: channels and dataset have one line, devices has one a device."""
 
 
 @dataclass(frozen=True)
 class TableRule:
-    """One expectation on one column. Without low and high it bounds the share of missing values (`missing`)."""
+    """One expectation: every value of a column lies in low..high."""
 
     name: str
     table: Table
     column: str
     low: float | None = None
     high: float | None = None
-    missing: float | None = None
     key: str = ""  # of params.yaml, below the dataset
     warn: bool = False
 
     @property
     def limit(self) -> float:
         """The limit as shown; of two, the upper."""
-        found = next(v for v in (self.missing, self.high, self.low) if v is not None)
-        return float(found)
+        return float(next(v for v in (self.high, self.low) if v is not None))
+
+    @property
+    def channel(self) -> str:
+        """The channel (or the pair) that the column is about."""
+        head, dot, tail = self.column.partition(".")
+        return tail if head == "pair" and dot else self.column.rpartition(".")[0] if dot else ""
 
 
 @dataclass(frozen=True)
@@ -58,30 +52,57 @@ class TableResult:
     sentence: str
 
 
+_DEVICE_RULES = {  # name: column, key of the contract, whether the limit is the lowest allowed
+    "longest_gap_s": ("longest_gap_s", "gap_s_max", False),
+    "rate": ("rate", "rate_min", True),
+    "turned_share": ("turned_share", "turned_share_max", False),
+    "ahead_s": ("ahead_s", "ahead_s_max", False),
+    "delay_s": ("delay_s", "delay_s_max", False),
+    "stale_s": ("stale_s", "stale_s_max", False),
+}
+
+
+_Bounds = tuple[str, Table, str, str, float | None, float | None]
+"""name, table, column, key below the dataset, low, high."""
+
+
 def compile_rules(dataset: str, channels: dict[str, ChannelSpec], contract: Contract) -> tuple[TableRule, ...]:
     """Every table rule of the contract; the optional ones only where params.yaml sets them."""
+    return tuple(
+        TableRule(name, table, column, low, high, f"datasets.{dataset}.{key}", name in contract.warn_only)
+        for bounds in (_of_channels(channels, contract), _of_shares(contract), _of_devices(channels, contract))
+        for name, table, column, key, low, high in bounds
+    )
 
-    def rule(name: str, table: Table, column: str, key: str, **limits: float) -> TableRule:
-        return TableRule(
-            name, table, column, key=f"datasets.{dataset}.{key}", warn=name in contract.warn_only, **limits
-        )
 
-    rules = [rule("in_range", "rows", c, f"channels.{c}", low=s.min, high=s.max) for c, s in channels.items()]
-    rules += [
-        rule("missing_share", "rows", c, "contract.missing_share_max", missing=contract.missing_share_max)
-        for c in channels
-    ]
-    shares = ("quarantine_share", contract.quarantine_share_max), ("rejected_share", contract.rejected_share_max)
-    rules += [rule(name, "dataset", name, f"contract.{name}_max", high=high) for name, high in shares]
-    rules.append(rule("devices", "dataset", "devices", "contract.devices_min", low=contract.devices_min))
-    if contract.gap_s_max is not None:
-        rules.append(rule("longest_gap_s", "devices", "longest_gap_s", "contract.gap_s_max", high=contract.gap_s_max))
-    if contract.flat_rows_max is not None:
-        rules += [
-            rule("longest_flat", "devices", f"{c}.longest_flat", "contract.flat_rows_max", high=contract.flat_rows_max)
-            for c in channels
-        ]
-    return tuple(rules)
+def _of_channels(channels: dict[str, ChannelSpec], contract: Contract) -> Iterator[_Bounds]:
+    for name, spec in channels.items():
+        low, high = (float(np.float32(limit)) for limit in (spec.min, spec.max))  # as the rows were rounded
+        for end in ("lowest", "highest"):
+            yield "in_range", "channels", f"{name}.{end}", f"channels.{name}", low, high
+        most = contract.missing_share_max
+        yield "missing_share", "channels", f"{name}.missing_share", "contract.missing_share_max", None, most
+
+
+def _of_shares(contract: Contract) -> Iterator[_Bounds]:
+    for name in ("quarantine_share", "duplicates_share", "rejected_share"):
+        most = getattr(contract, f"{name}_max")
+        if most is not None:
+            yield name, "dataset", name, f"contract.{name}_max", None, most
+    yield "devices", "dataset", "devices", "contract.devices_min", contract.devices_min, None
+    for pair in contract.pairs:
+        if not pair.reject:
+            yield "pair_share", "dataset", f"pair.{pair.name}", "contract.pairs", None, pair.share_max
+
+
+def _of_devices(channels: dict[str, ChannelSpec], contract: Contract) -> Iterator[_Bounds]:
+    for name, (column, key, lowest) in _DEVICE_RULES.items():
+        limit = getattr(contract, key)
+        if limit is not None:
+            yield name, "devices", column, f"contract.{key}", limit if lowest else None, None if lowest else limit
+    most = contract.flat_rows_max
+    for channel in channels if most is not None else ():
+        yield "longest_flat", "devices", f"{channel}.longest_flat", "contract.flat_rows_max", None, most
 
 
 def judged(rule: TableRule, passed: bool, tables: dict[Table, pd.DataFrame]) -> TableResult:
@@ -93,36 +114,49 @@ def judged(rule: TableRule, passed: bool, tables: dict[Table, pd.DataFrame]) -> 
 
 
 def _observed(rule: TableRule, table: pd.DataFrame) -> tuple[float, str]:
-    """The value that the rule is about, and the device that it belongs to."""
-    if rule.name == "missing_share":
-        return round(float(table[rule.column].isna().sum()) / max(len(table), 1), 9), ""
-    if rule.name == "in_range":
-        highest = table[rule.column].max()
-        return (float(highest) if pd.notna(highest) else 0.0), ""
-    worst = int(table[rule.column].to_numpy().argmax())
-    found: Any = table[rule.column].iloc[worst]
+    """The worst value of the column, and the device that it belongs to."""
+    values = table[rule.column].to_numpy()
+    worst = int(values.argmin() if rule.high is None else values.argmax())
+    found: Any = values[worst]
     return round(float(found), 9), str(table["device"].iloc[worst]) if rule.table == "devices" else ""
 
 
 _Says = Callable[[TableRule, float, str], str]
 _SAYS: dict[str, _Says] = {
-    "in_range": lambda r, v, _: f"channel {r.column!r} of the kept rows lies in {r.low:g}..{r.high:g}, highest {v:.6g}",
-    "missing_share": lambda r, v, _: f"channel {r.column!r} is missing in {v:.2%} of the rows, limit {r.limit:.2%}",
+    "in_range": lambda r, v, _: (
+        f"channel {r.channel!r} of the kept rows lies in {r.low:g}..{r.high:g}, {r.column.rpartition('.')[2]} {v:.6g}"
+    ),
+    "missing_share": lambda r, v, _: f"channel {r.channel!r} is missing in {v:.2%} of the rows, limit {r.limit:.2%}",
     "quarantine_share": lambda r, v, _: f"{v:.2%} of the records are in quarantine, limit {r.limit:.2%}",
+    "duplicates_share": lambda r, v, _: f"{v:.2%} of the records were sent before, limit {r.limit:.2%}",
     "rejected_share": lambda r, v, _: f"{v:.2%} of the rows break a row rule, limit {r.limit:.2%}",
+    "pair_share": lambda r, v, _: f"{v:.2%} of the rows break the rule {r.channel!r}, limit {r.limit:.2%}",
     "devices": lambda r, v, _: f"there are {v:g} devices, at least {r.limit:g} wanted",
     "longest_gap_s": lambda r, v, d: f"device {d!r} is silent for {v:g} s, limit {r.limit:g} s",
+    "rate": lambda r, v, d: f"device {d!r} sent {v:.1%} of the rows that its period promises, at least {r.limit:.1%}",
+    "turned_share": lambda r, v, d: f"{v:.2%} of device {d!r}'s rows came out of order, limit {r.limit:.2%}",
+    "ahead_s": lambda r, v, d: f"the clock of device {d!r} runs {v:g} s ahead of receipt, limit {r.limit:g} s",
+    "delay_s": lambda r, v, d: f"rows of device {d!r} arrive {v:g} s late (median), limit {r.limit:g} s",
+    "stale_s": lambda r, v, d: f"device {d!r} was last heard {v:g} s before the newest receipt, limit {r.limit:g} s",
     "longest_flat": lambda r, v, d: (
-        f"channel {r.column.removesuffix('.longest_flat')!r} of device {d!r} keeps one value for {v:g} rows, "
-        f"limit {r.limit:g}"
+        f"channel {r.channel!r} of device {d!r} keeps one value for {v:g} rows, limit {r.limit:g}"
     ),
 }
 _NEXT = {
     "in_range": "see the row rule out_of_range and {key} in params.yaml",
     "missing_share": "look at the channel's mapping and its cells in quarantine, or raise {key} in params.yaml",
-    "quarantine_share": "see the reasons in the dataset's quarantine, or raise {key} in params.yaml",
+    "quarantine_share": "see `fleetloop quarantine show`, or raise {key} in params.yaml",
+    "duplicates_share": "look at what sends twice, or raise {key} in params.yaml",
     "rejected_share": "see the rules in rejected.parquet, or raise {key} in params.yaml",
+    "pair_share": "look at the two sensors, or correct the rule in {key} in params.yaml",
     "devices": "add raw files, or lower {key} in params.yaml",
     "longest_gap_s": "look for files that never came, or raise {key} in params.yaml",
+    "rate": "look for files that never came, or lower {key} in params.yaml",
+    "turned_share": "look at the gateway's buffer, or raise {key} in params.yaml",
+    "ahead_s": "set the device's clock, correct it in the source's mapping, or raise {key} in params.yaml",
+    "delay_s": "look at the way the rows take, or raise {key} in params.yaml",
+    "stale_s": "look whether the device still sends, or raise {key} in params.yaml",
     "longest_flat": "look at the sensor, or raise {key} in params.yaml",
 }
+NAMES = tuple(_SAYS)
+"""What `contract.warn_only` may name."""

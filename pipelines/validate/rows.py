@@ -6,14 +6,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipelines.params import ChannelSpec
+from pipelines.params import ChannelSpec, Contract, PairRule
 
 KEYS = ("device", "time", "rule")
 RULES = ("not_finite", "out_of_range", "row_missing", "duplicate")
 Bool = NDArray[np.bool_]
 
 
-def rejected_rows(rows: pd.DataFrame, channels: dict[str, ChannelSpec], row_missing_max: float) -> pd.DataFrame:
+def rules_of(contract: Contract) -> tuple[str, ...]:
+    """Names of the row rules, those of pairs among them."""
+    return (*RULES, *(pair.name for pair in contract.pairs if pair.reject))
+
+
+def rejected_rows(rows: pd.DataFrame, channels: dict[str, ChannelSpec], contract: Contract) -> pd.DataFrame:
     """device, time, rule of every row that breaks a row rule, sorted; a row may break more than one.
 
     rows: device, time, received and the channels (float32, NaN = missing), sorted by device, time, received.
@@ -22,9 +27,10 @@ def rejected_rows(rows: pd.DataFrame, channels: dict[str, ChannelSpec], row_miss
     broken = {
         "not_finite": np.isinf(values).any(axis=1),
         "out_of_range": out_of_range(values, channels).any(axis=1),
-        "row_missing": np.isnan(values).mean(axis=1) > row_missing_max,
+        "row_missing": np.isnan(values).mean(axis=1) > contract.row_missing_max,
         "duplicate": contradicted(rows, values),
     }
+    broken |= {pair.name: pair_broken(rows, pair) for pair in contract.pairs if pair.reject}
     parts = [rows.loc[mask, ["device", "time"]].assign(rule=rule) for rule, mask in broken.items()]
     found = pd.concat(parts, ignore_index=True).drop_duplicates()
     ordered: pd.DataFrame = found.sort_values(list(KEYS), kind="stable", ignore_index=True)
@@ -57,3 +63,10 @@ def contradicted(rows: pd.DataFrame, values: NDArray[np.float32]) -> Bool:
     found = np.zeros(len(rows), dtype=np.bool_)
     found[place] = ((high - low) > 0).any(axis=1).to_numpy()
     return found
+
+
+def pair_broken(rows: pd.DataFrame, pair: PairRule) -> Bool:
+    """(n,) rows whose two channels break the rule; where one of them is missing, nothing can be said."""
+    low, high = (rows[name].to_numpy(dtype=np.float64) for name in (pair.low, pair.high))
+    broken: Bool = low > high + pair.margin  # a comparison with NaN is never true
+    return broken

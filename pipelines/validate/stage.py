@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipelines.errors import Refused
 from pipelines.files import Place, write_json, write_table
-from pipelines.ingest import ingest_report, read_rows
+from pipelines.ingest import ingest_report, stream_rows
 from pipelines.params import load_params
 from pipelines.validate.validate import Validation, validate
 
@@ -17,8 +17,9 @@ def main(place: Place, name: str) -> None:
     """Validate one dataset: its rows → data/<name>/validate/. Raises Refused where a table rule fails."""
     spec = load_params(place.root).dataset(name)
     aside = place.untracked(name, "validate")
-    rows = read_rows(place, name, tuple(spec.channels))
-    found = validate(name, rows, ingest_report(place, name), spec.channels, spec.contract, aside / "docs")
+    rows = stream_rows(place, name, tuple(spec.channels))
+    report = ingest_report(place, name)
+    found = validate(name, rows, report, spec.channels, spec.contract, aside / "docs", spec.period_s)
     print(f"{found.verdict.screen()}\n  data docs: {aside.relative_to(place.root) / 'docs' / 'index.html'}")
     write_json(aside / "verdict.json", found.verdict.to_dict())
     if not found.verdict.passed:

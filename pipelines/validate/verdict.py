@@ -47,18 +47,37 @@ class Verdict:
         rest = f" (and {len(more)} more broken rule{'s' if len(more) > 1 else ''})" if more else ""
         return f"the contract of dataset {self.dataset!r} is broken: {first.sentence}{rest}"
 
-    def screen(self) -> str:
-        """The whole verdict in a few lines."""
+    def summary(self) -> str:
+        """Three lines: whether it holds, where every record went, which rows were rejected."""
         held = sum(t.passed for t in self.tables)
         a = self.accounting
-        lines = [
+        return (
             f"contract of {self.dataset!r} {'holds' if self.passed else 'is BROKEN'}: "
-            f"{held} of {len(self.tables)} table rules hold, {len(self.warnings)} warn, {len(self.failures)} fail",
+            f"{held} of {len(self.tables)} table rules hold, {len(self.warnings)} warn, {len(self.failures)} fail\n"
             f"  records {a['records']:,} = accepted {a['accepted']:,} + quarantined {a['quarantined']:,} "
-            f"+ duplicates {a['duplicates']:,}; cells in quarantine {a['cells_quarantined']:,}",
+            f"+ duplicates {a['duplicates']:,}; cells in quarantine {a['cells_quarantined']:,}\n"
             f"  rows {self.rows:,}; rejected by rule: "
-            + (", ".join(f"{k} {v:,}" for k, v in self.rows_rejected.items() if v) or "none"),
-        ]
+            + (", ".join(f"{k} {v:,}" for k, v in self.rows_rejected.items() if v) or "none")
+        )
+
+    def screen(self) -> str:
+        """The whole verdict in a few lines."""
+        lines = [self.summary()]
         lines += [f"  FAIL {t.sentence}" for t in self.failures[:12]]
         lines += [f"  warn {t.sentence}" for t in self.warnings[:6]]
         return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """The verdict for a page: the account, and every table rule that does not hold."""
+        lines = [f"# Data contract of {self.dataset}", "", "```text", self.summary(), "```"]
+        open_rules = (*self.failures, *self.warnings)
+        if open_rules:
+            lines += ["", "| rule | says | |", "| --- | --- | --- |"]
+            lines += [f"| {t.rule} | {t.sentence} | {'warns' if t.warning else 'fails'} |" for t in open_rules]
+        return "\n".join(lines) + "\n"
+
+    @staticmethod
+    def from_dict(dataset: str, said: dict[str, Any]) -> Verdict:
+        """The inverse of `to_dict`."""
+        tables = tuple(TableResult(**line) for line in said["tables"])
+        return Verdict(dataset, tables, said["rows"], said["rows_rejected"], said["accounting"])

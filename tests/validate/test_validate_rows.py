@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.validate.facts import dataset_facts, device_facts
+from pipelines.params import Contract, PairRule
+from pipelines.validate.facts import Facts, device_facts
 from pipelines.validate.rows import rejected_rows
-from tests.builders.contract import CHANNELS, contract_rows
+from tests.builders.contract import CHANNELS, CONTRACT, contract_rows
 
 
 def rejected(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    found = rejected_rows(rows, CHANNELS, 0.5)
+    found = rejected_rows(rows, CHANNELS, CONTRACT)
     return list(zip(found["device"], found["rule"], strict=True))
 
 
@@ -29,7 +30,7 @@ def test_values_at_the_limits_are_kept_whatever_float32_makes_of_them():
     rows = contract_rows()
     channels = {"pressure": CHANNELS["pressure"].model_copy(update={"max": 0.1, "min": -0.1})}
     rows["pressure"] = np.where(np.arange(len(rows)) % 2, 0.1, -0.1).astype(np.float32)
-    assert rejected_rows(rows, channels, 1.0).empty
+    assert rejected_rows(rows, channels, Contract(row_missing_max=1.0)).empty
 
 
 def test_a_row_without_values_is_rejected_and_one_silent_channel_is_not():
@@ -55,13 +56,13 @@ def test_two_rows_that_complete_each_other_are_kept():
 def test_rows_are_not_changed_by_judging_them():
     rows = contract_rows()
     before = rows.copy()
-    rejected_rows(rows, CHANNELS, 0.5)
+    rejected_rows(rows, CHANNELS, CONTRACT)
     pd.testing.assert_frame_equal(rows, before)
 
 
 def test_the_longest_silence_is_found_within_a_device_only():
     rows = contract_rows(devices=2, count=10).drop(index=[4, 5, 6])
-    facts = device_facts(rows, ("pressure",)).set_index("device")
+    facts = device_facts(rows, ("pressure",), 3600).set_index("device")
     assert facts["longest_gap_s"].tolist() == [4 * 3600.0, 3600.0]
 
 
@@ -69,11 +70,61 @@ def test_a_flat_run_skips_missing_values_and_ends_at_the_device():
     rows = contract_rows(devices=2, count=10)
     rows.loc[5:12, "pressure"] = np.float32(6.5)
     rows.loc[7, "pressure"] = np.nan
-    facts = device_facts(rows, ("pressure",))
+    facts = device_facts(rows, ("pressure",), 3600)
     assert facts["pressure.longest_flat"].tolist() == [4, 3]
+
+
+def seen(*pieces: pd.DataFrame, contract: Contract = CONTRACT) -> Facts:
+    facts = Facts(CHANNELS, contract, 3600)
+    for rows in pieces:
+        facts.see(rows)
+    return facts
 
 
 def test_shares_are_of_rows_and_of_records():
     rows = contract_rows(devices=2, count=10)
-    facts = dataset_facts(rows, rows.iloc[:5][["device", "time"]], records=50, quarantined=2)
-    assert facts.iloc[0].to_dict() == {"rows": 20, "devices": 2, "rejected_share": 0.25, "quarantine_share": 0.04}
+    rows.loc[:4, "flow"] = np.float32(99)
+    line = seen(rows).dataset_table(records=50, quarantined=2, duplicates=5).iloc[0]
+    assert line[["rows", "devices", "rejected_share", "quarantine_share", "duplicates_share"]].tolist() == [
+        20, 2, 0.25, 0.04, 0.1,
+    ]  # fmt: skip
+
+
+def test_a_bucket_at_a_time_tells_the_same_as_all_at_once():
+    rows = contract_rows(devices=4)
+    rows.loc[3, "pressure"] = np.float32(np.inf)
+    half = rows["device"] < "pump-2"
+    whole, parts = seen(rows), seen(rows[~half].reset_index(drop=True), rows[half].reset_index(drop=True))
+    for table in ("channel_table", "device_table", "rejected_table"):
+        pd.testing.assert_frame_equal(getattr(whole, table)(), getattr(parts, table)())
+
+
+PAIR = PairRule(name="flow_needs_pressure", low="flow", high="pressure", margin=30.0)
+
+
+def test_a_pair_rule_rejects_rows_and_says_nothing_where_one_side_is_missing():
+    rows = contract_rows()
+    rows.loc[:, ["pressure", "flow"]] = np.array([10.0, 20.0], dtype=np.float32)
+    rows.loc[3, "flow"] = np.float32(41)
+    rows.loc[4, ["pressure", "flow"]] = np.array([np.nan, 70.0], dtype=np.float32)
+    rows.loc[5, "flow"] = np.nan
+    contract = CONTRACT.model_copy(update={"pairs": (PAIR,)})
+    found = rejected_rows(rows, CHANNELS, contract)
+    assert list(zip(found["time"], found["rule"], strict=True)) == [(rows["time"][3], "flow_needs_pressure")]
+    judged_only = CONTRACT.model_copy(update={"pairs": (PAIR.model_copy(update={"reject": False}),)})
+    facts = seen(rows, contract=judged_only)
+    assert facts.rejected_table().empty and facts.pairs == {"flow_needs_pressure": 1}
+
+
+def test_a_device_s_clock_order_rate_and_silence_are_told():
+    rows = contract_rows(devices=2, count=10)
+    second = pd.Timedelta(seconds=1)
+    rows.loc[3, "received"] = rows["time"][3] - 40 * second  # pump-0's clock runs ahead
+    rows.loc[15, "received"] = rows["time"][15] + 5 * 3600 * second  # pump-1 sent it hours later
+    rows = rows.drop(index=[17, 18, 19]).reset_index(drop=True)
+    facts = seen(rows).device_table().set_index("device")
+    assert facts["ahead_s"].tolist() == [40.0, 0.0]
+    assert facts["turned_share"].round(4).tolist() == [0.0, round(1 / 7, 4)]
+    assert facts["delay_s"].tolist() == [5.0, 5.0]
+    assert facts["stale_s"].tolist() == [3600.0, 4 * 3600.0]
+    assert facts["rate"].tolist() == [1.0, 1.0]

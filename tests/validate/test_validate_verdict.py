@@ -4,15 +4,18 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
 from pipelines.errors import DataError, ParamsError, Refused
 from pipelines.files import Place, write_json
 from pipelines.ingest import write_rows
-from pipelines.params import Storage
+from pipelines.params import Contract, PairRule, Storage
 from pipelines.validate import read_rejected, read_verdict, validate
-from pipelines.validate.contract import compile_rules, judged
-from pipelines.validate.facts import dataset_facts, device_facts
+from pipelines.validate.contract import NAMES, TableResult, compile_rules, judged
 from pipelines.validate.stage import main
+from pipelines.validate.suggest import suggest
+from pipelines.validate.validate import gather, tables_of
+from pipelines.validate.verdict import Verdict
 from tests.builders.contract import CHANNELS, CONTRACT, contract_rows, report_of
 
 STRICT = CONTRACT.model_copy(update={"gap_s_max": 7200.0, "flat_rows_max": 5})
@@ -34,8 +37,8 @@ def broken(tmp_path_factory):
 def test_every_broken_rule_is_named_with_value_limit_and_next_step(broken):
     found = {(t.rule, t.column): t for t in broken[0].verdict.failures}
     assert set(found) == {
-        ("missing_share", "pressure"), ("quarantine_share", "quarantine_share"), ("longest_gap_s", "longest_gap_s"),
-        ("longest_flat", "pressure.longest_flat"),
+        ("missing_share", "pressure.missing_share"), ("quarantine_share", "quarantine_share"),
+        ("longest_gap_s", "longest_gap_s"), ("longest_flat", "pressure.longest_flat"),
     }  # fmt: skip
     assert found["longest_gap_s", "longest_gap_s"].sentence == (
         "device 'pump-2' is silent for 18000 s, limit 7200 s; look for files that never came, or raise "
@@ -54,7 +57,7 @@ def test_a_rejected_row_leaves_the_kept_ones_in_range(broken):
 def test_the_verdict_fits_one_screen(broken):
     lines = broken[0].verdict.screen().splitlines()
     assert len(lines) < 24
-    assert lines[0].startswith("contract of 'pumps' is BROKEN: 6 of 10 table rules hold, 0 warn, 4 fail")
+    assert lines[0].startswith("contract of 'pumps' is BROKEN: 8 of 12 table rules hold, 0 warn, 4 fail")
 
 
 @pytest.mark.slow
@@ -89,9 +92,13 @@ def test_no_rows_at_all_is_an_error_that_points_to_the_quarantine():
 
 def test_every_rule_can_say_its_sentence():
     rows = contract_rows()
-    facts = device_facts(rows, tuple(CHANNELS))
-    tables = {"rows": rows[list(CHANNELS)], "devices": facts, "dataset": dataset_facts(rows, rows.iloc[:0], 120, 0)}
-    for rule in compile_rules("pumps", CHANNELS, STRICT):
+    pair = PairRule(name="flow_above", low="pressure", high="flow", reject=False)
+    whole = {"rate_min": 0.5, "turned_share_max": 0.1, "ahead_s_max": 1, "delay_s_max": 60, "stale_s_max": 60}
+    contract = STRICT.model_copy(update=whole | {"duplicates_share_max": 0.1, "pairs": (pair,)})
+    tables = tables_of(gather("pumps", [rows], CHANNELS, contract, 3600), report_of(rows))
+    rules = compile_rules("pumps", CHANNELS, contract)
+    assert {rule.name for rule in rules} == set(NAMES)
+    for rule in rules:
         assert "params.yaml" in judged(rule, False, tables).sentence
 
 
@@ -127,7 +134,26 @@ def test_the_stage_writes_the_same_bytes_twice(tmp_path):
 @pytest.mark.slow
 def test_a_refused_stage_leaves_its_verdict_and_no_outputs(tmp_path):
     place = checkout(tmp_path, contract_rows(), quarantined=60)
-    with pytest.raises(Refused, match="is broken: 33.33% of the records are in quarantine, limit 5.00%; see the"):
+    with pytest.raises(Refused, match="33.33% of the records are in quarantine, limit 5.00%; see `fleetloop"):
         main(place, "pumps")
     assert not place.room("pumps", "validate").exists()
     assert json.dumps(read_verdict(place, "pumps")["passed"]) == "false"
+
+
+def test_a_drafted_contract_holds_for_the_history_it_was_drafted_from():
+    rows = contract_rows(devices=4)
+    rows.loc[10:13, "pressure"] = np.float32(6.25)
+    drafted = suggest("pumps", [rows], report_of(rows, 1), CHANNELS, 3600)
+    contract = Contract.model_validate(yaml.safe_load(drafted)["contract"])
+    tables = tables_of(gather("pumps", [rows], CHANNELS, contract, 3600), report_of(rows, 1))
+    for rule in compile_rules("pumps", CHANNELS, contract):
+        column = tables[rule.table][rule.column]
+        assert (rule.low is None or column.min() >= rule.low) and (rule.high is None or column.max() <= rule.high), rule
+    assert contract.flat_rows_max == 6 and contract.gap_s_max == 5400
+
+
+def test_the_verdict_as_markdown_has_a_line_for_every_rule_that_does_not_hold():
+    results = (TableResult("devices", "devices", 1, 2, False, False, "there are 1 devices"),
+               TableResult("rate", "rate", 1, 0.5, True, False, "fine"))  # fmt: skip
+    text = Verdict("pumps", results, 10, {"duplicate": 2}, report_of(contract_rows())).markdown()
+    assert "is BROKEN" in text and "| devices | there are 1 devices | fails |" in text and "fine" not in text
