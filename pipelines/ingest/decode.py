@@ -17,12 +17,14 @@ from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.batch import Batch, Quarantined
 from pipelines.ingest.columns import Tells, decode_columns
 from pipelines.ingest.join import Beside, Partner, join, joined
-from pipelines.ingest.lines import decode_lines, messages
+from pipelines.ingest.json_table import read_json_lines
+from pipelines.ingest.lines import decode_lines, decode_messages, messages, some_messages
 from pipelines.ingest.needs import Needs, needs, needs_of, spreads
 from pipelines.ingest.parquet import read_parquet
 from pipelines.ingest.source_files import RawFile
 from pipelines.ingest.spread import spread
 from pipelines.ingest.table import Table, read_table
+from pipelines.ingest.text import lines_of, without_blank
 from pipelines.params import SourceSpec, TableFormat
 
 FILES = ("table", "parquet", "field_log")
@@ -75,6 +77,8 @@ def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
     if source.decoder in FILES:
         yield _decode_table(file, source, mapping, channels)
+    elif source.decoder == "json" and source.envelope is None:
+        yield from _decode_json(file, source, mapping, channels)
     else:
         yield decode_lines(file.read(), file.name, mapping, channels, file.given, source.envelope)
 
@@ -87,12 +91,24 @@ def partners(file: RawFile, source: SourceSpec) -> dict[str, list[RawFile]]:
         for name, word in file.given.items():
             pattern = pattern.replace("{" + name + "}", word)
         found[alias] = file.others(pattern)
-        if not found[alias] or (spec.on is None and len(found[alias]) > 1):
+        if not found[alias] or (spec.key is None and len(found[alias]) > 1):
             raise DataError(
                 f"{file.path}: {len(found[alias])} files fit {pattern!r}, which is to stand beside it row by row; "
                 f"correct join.{alias}.files of its source in params.yaml, or add the file"
             )
     return found
+
+
+def _decode_json(
+    file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]
+) -> Iterator[Batch]:
+    """Plain objects at array speed, the other lines as the device does."""
+    lines = without_blank(lines_of(file.read()))
+    table, others = read_json_lines(lines, source, mapping)
+    if table is not None:
+        yield decode_columns(table, file.name, file.given, mapping, channels)
+    if table is None or len(others):
+        yield decode_messages(some_messages(lines, others.tolist(), file.given), file.name, mapping, channels)
 
 
 def _decode_table(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Batch:

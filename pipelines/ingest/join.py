@@ -44,16 +44,16 @@ def join(main: Table, partners: list[Partner]) -> tuple[Table, list[Beside]]:
     Row by row, a record that lacks one partner is set aside, with those that it has. By key, the main table's records
     stay, with nothing in the new columns; of records of one key the first counts.
     """
-    by_row = [next(iter(partner.tables.items())) for partner in partners if partner.spec.on is None]
+    by_row = [next(iter(partner.tables.items())) for partner in partners if partner.spec.key is None]
     main = _complete(main, by_row)
     columns = dict(main.columns)
     beside = []
     for partner in partners:
         tables = list(partner.tables.values())
-        places = _by_row(main, tables[0]) if partner.spec.on is None else _by_key(main, tables, partner.spec.on)
+        places = _by_row(main, tables[0]) if partner.spec.key is None else _by_key(main, tables, partner.spec.key)
         for name in dict.fromkeys(name for table in tables for name in table.columns):
             columns[f"{partner.alias}.{name}"] = _gathered(name, tables, places)
-        why = "no record stands beside it" + ("" if partner.spec.on is None else ", or its key came before")
+        why = "no record stands beside it" + ("" if partner.spec.key is None else ", or its key came before")
         beside += [Beside(f, t, p, why) for (f, t), p in zip(partner.tables.items(), places, strict=True)]
     return Table(columns, main.record, main.place, main.raw, main.records, main.quarantined), beside
 

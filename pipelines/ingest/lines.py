@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.rows import build_rows
 from fleetloop_edge.spec import Channel
 from pipelines.ingest.batch import ABOUT, Batch, Quarantined, rows_of
-from pipelines.ingest.text import LONGEST, RAW_KEPT
+from pipelines.ingest.text import LONGEST, RAW_KEPT, Lines
 from pipelines.params import Envelope
 
 
@@ -84,7 +84,20 @@ def messages(data: bytes, source: SourceMap, given: Mapping[str, str], envelope:
     if envelope is None and source.decoder in BINARY:
         yield Message(1, data[:RAW_KEPT], data, {**given, "row": 1})
         return
-    for place, (number, line) in enumerate(numbered(data), start=1):
+    yield from _of_lines(numbered(data), given, envelope)
+
+
+def some_messages(lines: Lines, places: Iterable[int], given: Mapping[str, str]) -> Iterator[Message]:
+    """The payloads of some lines, each with its place among all."""
+    for place in places:
+        found = [(int(lines.number[place]), lines.bytes_of(place).strip())]
+        yield from _of_lines(found, given, None, place + 1)
+
+
+def _of_lines(
+    found: Iterable[tuple[int, bytes]], given: Mapping[str, str], envelope: Envelope | None, first: int = 1
+) -> Iterator[Message]:
+    for place, (number, line) in enumerate(found, start=first):
         fields = {**given, "row": place}
         if len(line) > LONGEST:
             reason = f"the line has {len(line):,} bytes, more than {LONGEST:,}; its first are kept"

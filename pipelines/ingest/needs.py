@@ -26,7 +26,7 @@ class Needs:
 
 def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
     """Of the source's own files."""
-    keys = {own for spec in source.join.values() for own in _keys(spec.on, own=True)}
+    keys = {own for spec in source.join.values() for own in _keys(spec.key, own=True)}
     every = _every(source, mapping)
     names = {name for name in every if name.partition(".")[0] not in source.join} | keys
     patterns = source.spread.columns if source.spread else ()
@@ -40,7 +40,7 @@ def needs_of(alias: str, source: SourceSpec, mapping: SourceMap) -> Needs:
     def own(names: set[str]) -> frozenset[str]:
         return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
-    names = own(_every(source, mapping)) | set(_keys(spec.on, own=False))
+    names = own(_every(source, mapping)) | set(_keys(spec.key, own=False))
     return Needs(names, own(_numeric(source, mapping)), spec.spread.columns if spec.spread else ())
 
 

@@ -71,6 +71,9 @@ def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw
         found = sorted({p for glob in source.globs() for p in raw.glob(glob) if p.is_file() and _is_data(p)})
     except (ValueError, NotImplementedError) as error:
         raise ParamsError(f"datasets.{dataset}.sources.{name}.files: {source.files!r}: {error}") from None
+    lost = next((p for glob in source.globs() for p in raw.glob(glob) if p.is_symlink() and not p.exists()), None)
+    if lost is not None:
+        raise DataError(f"{lost} is a link that leads nowhere; mend it, or take it away")
     if found:
         return _no_twins([RawFile(p, p.relative_to(raw).as_posix()) for p in found])
     commands = [f"`fleetloop data add {dataset} PATH`"]

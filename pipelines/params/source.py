@@ -76,7 +76,7 @@ class JoinSpec(Frozen):
 
     files: str  # glob; {file} and {folder} are those of the file that it is joined to
     table: TableFormat = TableFormat()
-    on: str | dict[str, str] | None = None  # key: a column of both, or own column -> its column; None: row by row
+    key: str | dict[str, str] | None = None  # a column of both, or own column -> its column; None: row by row
     spread: Spread | None = None
 
 

@@ -134,7 +134,7 @@ def test_files_stand_beside_each_other_row_by_row(tmp_path: Path) -> None:
 
 
 def test_files_stand_beside_each_other_by_key(tmp_path: Path) -> None:
-    join = {"unit": {"files": "units/*.csv", "on": {"device": "id"}}}
+    join = {"unit": {"files": "units/*.csv", "key": {"device": "id"}}}
     source = table_source(join=join, site="{unit.plant}", channels=FLOW)
     units = {"units/a.csv": "id,plant\np,north\nr,gone\n", "units/b.csv": "id,plant\nq,south\np,twice\n"}
     here = ingested(

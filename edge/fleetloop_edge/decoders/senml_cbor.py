@@ -42,7 +42,14 @@ def parse(payload: bytes) -> Any:
 def _labelled(record: Any) -> Any:
     if not isinstance(record, dict):
         return record
-    return {LABELS.get(label, label) if isinstance(label, int) else label: _plain(v) for label, v in record.items()}
+    return {_label(label): _plain(value) for label, value in record.items()}
+
+
+def _label(label: Any) -> str:
+    if isinstance(label, str):
+        return label
+    known = LABELS.get(label) if isinstance(label, int) and not isinstance(label, bool) else None
+    return shown(label) if known is None else known
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,131 @@
+"""Lines of flat JSON objects as a table, by Arrow; what it cannot vouch for is left to the device's own decoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+from numpy.typing import NDArray
+
+from fleetloop_edge.mapping import SourceMap
+from pipelines.ingest.needs import needs
+from pipelines.ingest.table import Table
+from pipelines.ingest.text import LONGEST, Lines
+from pipelines.params import SourceSpec
+
+Ints = NDArray[np.int64]
+
+SNIFFED = 50  # lines that tell the fields' types
+CHUNK = 4_096  # lines that are left to the device's decoder where one of them is odd
+_TYPES = {str: pa.string(), float: pa.float64(), int: pa.int64()}
+
+
+def read_json_lines(lines: Lines, source: SourceSpec, mapping: SourceMap) -> tuple[Table | None, Ints]:
+    """The records that Arrow and the device read alike, and the places of the others. lines: none of them blank."""
+    everything = np.arange(len(lines))
+    schema = _schema(lines, source, mapping) if _vouched(lines.data) else None
+    if schema is None:
+        return None, everything
+    plain = _objects(lines)
+    found = _read(lines, np.flatnonzero(plain), schema)
+    if not found:
+        return None, everything
+    table = pa.concat_tables([part for _, part in found])
+    places = np.concatenate([own for own, _ in found])
+    told = _told(table, mapping)
+    places, table = places[told], table.filter(pa.array(told))
+    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+    record = lines.number[places]
+    own = Table(columns, record, places + 1, lambda i: lines.raw(int(places[i])), len(places))
+    return own, np.setdiff1d(everything, places, assume_unique=True)
+
+
+def _vouched(data: bytes) -> bool:
+    """Whether both readers take the bytes for the same text: no control characters, no halves of surrogate pairs."""
+    codes = np.frombuffer(data, dtype=np.uint8)
+    control = np.count_nonzero(codes < 32) != np.count_nonzero((codes == 10) | (codes == 13))
+    if control or b"Inf" in data or b"\\ud" in data or b"\\uD" in data:
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _schema(lines: Lines, source: SourceSpec, mapping: SourceMap) -> pa.Schema | None:
+    """Types of the fields that the mapping names, by the first lines; None where only the device's reader will do."""
+    names = needs(source, mapping).names
+    channels = {mapped.field for mapped in mapping.channels.values()} if source.long is None else set()
+    if any("." in name for name in names) or any(mapped.quality for mapped in mapping.channels.values()):
+        return None
+    sampled = list(_sampled(lines))
+    fields = []
+    for name in sorted(names):
+        value = next((s[name] for s in sampled if s.get(name) is not None), None)
+        kind = pa.float64() if value is None and name in channels else _TYPES.get(type(value))
+        numeric = name in channels or (source.time is not None and name == source.time.field)
+        if kind == pa.float64() and not numeric:  # 7.0 as a name: its text depends on who writes it
+            return None
+        fields.append((name, pa.float64() if kind == pa.int64() and numeric else kind or pa.string()))
+    return pa.schema(fields)
+
+
+def _sampled(lines: Lines) -> Iterable[dict[str, Any]]:
+    for place in range(min(SNIFFED, len(lines))):
+        try:
+            found = json.loads(lines.bytes_of(place))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield found
+
+
+def _objects(lines: Lines) -> NDArray[np.bool_]:
+    """(n,) lines that begin and end as one object does, and are of a length that can be."""
+    codes = np.frombuffer(lines.data, dtype=np.uint8)
+    ends = (codes[lines.start] == ord("{")) & (codes[lines.end - 1] == ord("}"))
+    found: NDArray[np.bool_] = ends & (lines.end - lines.start <= LONGEST)
+    return found
+
+
+def _read(lines: Lines, places: Ints, schema: pa.Schema) -> list[tuple[Ints, pa.Table]]:
+    """Lines as tables: all at once, or in chunks where that fails."""
+    whole = _parse(lines.pick(places), schema)
+    if whole is not None:
+        return [(places, whole)]
+    found = []
+    for start in range(0, len(places), CHUNK):
+        some = places[start : start + CHUNK]
+        part = _parse(lines.pick(some), schema)
+        if part is not None:
+            found.append((some, part))
+    return found
+
+
+def _parse(lines: Lines, schema: pa.Schema) -> pa.Table | None:
+    if not len(lines):
+        return None
+    block = max(1 << 20, int((lines.end - lines.start).max()) + 2)
+    try:
+        table = pyarrow.json.read_json(
+            pa.BufferReader(lines.joined()),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=block),
+            pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table if table.num_rows == len(lines) else None
+
+
+def _told(table: pa.Table, mapping: SourceMap) -> NDArray[np.bool_]:
+    """(n,) records that say something of a channel: a null that is said and a field that is not look alike here."""
+    names = [mapping.long.name] if mapping.long else [mapped.field for mapped in mapping.channels.values()]
+    found = np.zeros(table.num_rows, dtype=np.bool_)
+    for name in names:
+        found |= table.column(name).is_valid().to_numpy(zero_copy_only=False)
+    return found
