@@ -25,8 +25,10 @@ from benchmarks.results import Figure, record
 from flows.checkout import copy_checkout
 from flows.environment import child_environment
 from pipelines.evaluate import CANDIDATES, outcome, read_metrics, read_predictions
-from pipelines.files import Place, read_json
+from pipelines.files import Place, read_json, write_table
+from pipelines.ingest import read_rows
 from pipelines.params import load_params
+from pipelines.watch import read_log, score
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_DATA = Path(os.environ.get("FLEETLOOP_PUBLIC_DATA", ROOT.parent / "shared" / "data"))
@@ -49,6 +51,7 @@ class Case:
     changes: Mapping[str, Any] = field(default_factory=dict)
     goals: Mapping[str, float] = field(default_factory=dict)
     budget: bool = False  # its first lap's time and memory have a goal
+    replay: bool = False  # all its test devices go row by row through the packed bundle
 
 
 NO_AGE = {"features.age": False, "features.sequence.inputs": ["value", "deviation", "ewma"]}
@@ -57,6 +60,7 @@ NO_AGE = {"features.age": False, "features.sequence.inputs": ["value", "deviatio
 CASES = (
     Case("turbofan", "turbofan", RUL, goals={"baseline": 11.5, "sequence": 12.5}, budget=True),
     Case("turbofan without age", "turbofan", RUL, NO_AGE, goals={"baseline": 13.8, "sequence": 13.8}),
+    Case("turbofan_fd002", "turbofan_fd002", RUL, goals={"baseline": 11.5, "sequence": 12.0}, replay=True),
     Case("pumps", "pumps", FAILURE),
 )
 
@@ -89,7 +93,8 @@ def _measure(case: Case) -> list[Figure]:
         root = copy_checkout(ROOT, Path(folder) / "checkout")
         _bring_data(root, case)
         laps = [_lap(root, case, seed) for seed in SEEDS]
-        return [*_scores(case, laps), *_ensemble(case, laps, root), *_sizes(case, laps), *_budget(case, laps[0])]
+        figures = [*_scores(case, laps), *_ensemble(case, laps, root), *_sizes(case, laps), *_budget(case, laps[0])]
+        return [*figures, *(_replay(case, root, laps[-1]) if case.replay else [])]
 
 
 def _bring_data(root: Path, case: Case) -> None:
@@ -190,6 +195,22 @@ def _budget(case: Case, first: Lap) -> list[Figure]:
         Figure(f"{case.name}: cold lap", first.wall_s / 60, "min", goal=minutes, absolute=True),
         Figure(f"{case.name}: cold lap, cpu", first.cpu_s / 60, "cpu min", absolute=True),
         Figure(f"{case.name}: cold lap, largest process", first.peak_gb, "GB", goal=gigabytes, absolute=True),
+    ]
+
+
+def _replay(case: Case, root: Path, last: Lap) -> list[Figure]:
+    """Decisions of the device's step form, row by row through the packed bundle, that differ from those in batch."""
+    place, dataset = Place(root), load_params(root).use_case(case.use_case).dataset
+    test = last.predictions.loc[last.predictions["side"] == "test", "device"].unique()
+    bundle, rows = place.room(case.use_case, "export") / "bundle", read_rows(place, dataset)
+    write_table(root / "rows.parquet", rows[rows["device"].isin(test)])
+    score(bundle, root / "rows.parquet", root / "row", by="row")
+    score(bundle, root / "rows.parquet", root / "batch", by="batch")
+    step, batch = (read_log(root / by).decisions.set_index(["device", "time"])["action"] for by in ("row", "batch"))
+    other = float((step.reindex(batch.index) != batch).sum()) + abs(len(step) - len(batch))
+    return [
+        Figure(f"{case.name}: decisions on the device other than in batch", other, "rows", goal=0.0),
+        Figure(f"{case.name}: decisions replayed", float(len(step)), "rows", better="higher"),
     ]
 
 
