@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from fleetloop_edge.scale import Scaler
 from pipelines.params import RecurrentSpec
+from pipelines.train.gather import gather
 from pipelines.train.model import Answer, CurvePoint, shares
 from pipelines.train.recurrent import Weights
 from pipelines.train.recurrent_net import Net, predict_raw, torch_threads
@@ -69,17 +70,23 @@ class Batches:
         self.target = np.full(len(windows.inputs), np.nan, dtype=np.float32)
         self.target[windows.end] = (windows.target - unit.mean) / unit.sd
         self.loss_steps = min(loss_steps, windows.spec.sequence.steps)
+        self.buffer = np.empty((0, 0, 0), dtype=np.float32)
 
     def draw(self, size: int) -> tuple[Tensor, Tensor]:
-        """Scaled inputs (size, steps, I), and targets (size, loss_steps) of the last rows, NaN where none is known."""
+        """Scaled inputs (size, steps, I), and targets (size, loss_steps) of the last rows, NaN where none is known.
+
+        The next draw of the same size writes over the inputs.
+        """
         device = self.rng.integers(len(self.first), size=size)
         which = self.order[self.first[device] + (self.rng.random(size) * self.count[device]).astype(np.int64)]
-        rows, real = self.windows.reach(which)
-        x = self.scaled[rows]
-        if self.windows.spec.sequence.pad == "zero":
-            x[~real] = 0.0
-        target = np.where(real, self.target[rows], np.nan)[:, -self.loss_steps :]
-        return torch.from_numpy(x), torch.from_numpy(target.astype(np.float32))
+        sequence, end, start = self.windows.spec.sequence, self.windows.end[which], self.windows.start[which]
+        if len(self.buffer) != size:
+            self.buffer = np.empty((size, sequence.steps, self.scaled.shape[1]), dtype=np.float32)
+        gather(self.scaled, end, start, sequence.pad == "first", self.buffer)
+        rows = end[:, None] - np.arange(self.loss_steps - 1, -1, -1)
+        real = rows >= start[:, None]
+        target = np.where(real, self.target[np.maximum(rows, start[:, None])], np.float32(np.nan))
+        return torch.from_numpy(self.buffer), torch.from_numpy(target)
 
 
 def fit(
