@@ -80,17 +80,24 @@ def _chosen(signals: tuple[int, ...], count: int) -> slice | list[int]:
 
 
 class _Sums:
-    """Mean, delta, standard deviation and slope, from the sums of both parts of each window."""
+    """Mean, delta, standard deviation and slope, from the sums of both parts of each window.
+
+    Arrays are made once, and one call works on all windows and signals: on a device numpy's calls are what costs.
+    """
 
     def __init__(self, lengths: tuple[int, ...], count: int, wanted: frozenset[str]) -> None:
         self._lengths, self._wanted = lengths, wanted
         shape = (len(lengths), count)
-        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]  # of each window's share of the rows below
+        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1].tolist()  # of each one's share of the rows
         self._block = np.empty((sum(lengths) + len(lengths), count))
         self._tails = np.empty((sum(lengths) + len(lengths), SUMS, count))
-        self._head, self._terms = np.empty((SUMS, *shape)), np.empty((SUMS, *shape))
+        self._head, self._terms, self._tail = (np.empty((SUMS, *shape)) for _ in range(3))
         self._tail_centre, self._centre = np.empty(shape), np.empty(shape)
         self._silent = np.empty(shape, dtype=np.bool_)  # no value since the block began
+        self._places = np.empty((len(lengths), 1))
+        self._apart, self._shift, self._mean, self._delta, self._spread, self._slope, self._spare = (
+            np.empty(shape) for _ in range(7)
+        )
 
     def reset(self) -> None:
         self._tails.fill(0.0)
@@ -98,58 +105,81 @@ class _Sums:
 
     def push(self, x: Float, places: list[int]) -> dict[str, Float]:
         """The wanted statistics, (W, S) each, after row x (S,) at its place in each window's block."""
-        head = self._head
         for window, place in enumerate(places):
+            self._places[window, 0] = place
             if place == 0:
-                head[:, window] = 0.0
+                self._head[:, window] = 0.0
                 self._centre[window] = self._tail_centre[window]
                 self._silent[window] = True
-        head += self._of_row(x, np.array(places, dtype=np.float64)[:, None])
-        rows = self._first + places
-        tail = self._tails[rows + 1].transpose(1, 0, 2)
+            row = self._first[window] + place
+            self._block[row] = x
+            self._tail[:, window] = self._tails[row + 1]
+        self._grow(x)
         with np.errstate(invalid="ignore", divide="ignore"):  # of no value, of one: NaN
-            found = self._statistics(head, tail, x)
-        self._block[rows] = x
+            found = self._statistics(x)
         for window, place in enumerate(places):
             if place == self._lengths[window] - 1:
                 self._cut(window)
         return found
 
-    def _of_row(self, x: Float, place: Float) -> Float:
-        """(6, W, S) what row x adds to each head; the head's first value becomes its centre."""
-        terms, known = self._terms, x == x
-        np.copyto(self._centre, x, where=self._silent & known)
-        self._silent &= ~known
+    def _grow(self, x: Float) -> None:
+        """Add row x to each head; the head's first value becomes its centre."""
+        terms, place, known = self._terms, self._places, x == x
+        begins = self._silent & known
+        if begins.any():
+            np.copyto(self._centre, x, where=begins)
+            self._silent &= ~known
         terms[COUNT] = known
         np.multiply(place, terms[COUNT], out=terms[PLACES])
         np.multiply(place, terms[PLACES], out=terms[PLACES2])
-        terms[SUM] = np.where(known, x - self._centre, 0.0)
-        np.multiply(terms[SUM], terms[SUM], out=terms[SQUARES])
-        np.multiply(place, terms[SUM], out=terms[PRODUCTS])
-        return terms
+        away = np.subtract(x, self._centre, out=terms[SUM])
+        if not known.all():
+            away[:, ~known] = 0.0
+        np.multiply(away, away, out=terms[SQUARES])
+        np.multiply(place, away, out=terms[PRODUCTS])
+        self._head += terms
 
-    def _statistics(self, head: Float, tail: Float, last: Float) -> dict[str, Float]:
-        found: dict[str, Float] = {}
-        apart = self._tail_centre - self._centre
-        shift = tail[COUNT] * apart
-        count = head[COUNT] + tail[COUNT]
-        part = 1.0 / count
-        total = head[SUM] + (tail[SUM] + shift)
-        mean = self._centre + total * part
-        found["mean"] = found["deviation"] = mean  # the baseline outlasts a window: FeatureState takes it off
-        found["delta"] = last - mean
+    def _statistics(self, last: Float) -> dict[str, Float]:
+        head, tail, spare = self._head, self._tail, self._spare
+        apart = np.subtract(self._tail_centre, self._centre, out=self._apart)
+        shift = np.multiply(tail[COUNT], apart, out=self._shift)
+        both = np.add(head, tail, out=self._terms)
+        count, places, places2, total = both[COUNT], both[PLACES], both[PLACES2], both[SUM]
+        np.add(tail[SUM], shift, out=total)
+        total += head[SUM]
+        part = np.divide(1.0, count, out=both[PRODUCTS])
+        mean = np.multiply(total, part, out=self._mean)
+        mean += self._centre
+        found: dict[str, Float] = {"mean": mean, "deviation": mean}  # FeatureState's life takes the baseline off
+        if "delta" in self._wanted:
+            found["delta"] = np.subtract(last, mean, out=self._delta)
         if "std" in self._wanted:
-            squares = head[SQUARES] + (tail[SQUARES] + apart * (2.0 * tail[SUM] + shift))
-            found["std"] = np.sqrt(np.maximum((squares - total * total * part) * part, 0.0))
+            squares = np.multiply(2.0, tail[SUM], out=self._spread)
+            squares += shift
+            squares *= apart
+            squares += tail[SQUARES]
+            squares += head[SQUARES]
+            np.multiply(total, total, out=spare)
+            spare *= part
+            squares -= spare
+            squares *= part
+            np.maximum(squares, 0.0, out=squares)
+            found["std"] = np.sqrt(squares, out=squares)
         if "slope" in self._wanted:
-            places, places2 = head[PLACES] + tail[PLACES], head[PLACES2] + tail[PLACES2]
-            products = head[PRODUCTS] + (tail[PRODUCTS] + tail[PLACES] * apart)
-            found["slope"] = (count * products - places * total) / (count * places2 - places * places)
+            products = np.multiply(tail[PLACES], apart, out=self._slope)
+            products += tail[PRODUCTS]
+            products += head[PRODUCTS]
+            products *= count
+            np.multiply(places, total, out=spare)
+            products -= spare
+            run = np.multiply(count, places2, out=spare)
+            run -= np.multiply(places, places, out=part)
+            found["slope"] = np.divide(products, run, out=products)
         return found
 
     def _cut(self, window: int) -> None:
         """Once a block is full: the sums of each of its tails, from its newest value backwards, places from -1 down."""
-        first, length = int(self._first[window]), self._lengths[window]
+        first, length = self._first[window], self._lengths[window]
         x = self._block[first : first + length][::-1]
         known = x == x
         newest = x[np.argmax(known, axis=0), np.arange(x.shape[1])]
@@ -168,29 +198,36 @@ class _Extremes:
 
     def __init__(self, lengths: tuple[int, ...], count: int) -> None:
         self._lengths = lengths
-        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1]
+        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1].tolist()
         self._tails = np.empty((sum(lengths) + len(lengths), 2, count), dtype=np.float32)  # of values and of -values
         self._block = np.empty_like(self._tails)
         self._head = np.empty((len(lengths), 2, count), dtype=np.float32)
+        self._row = np.empty((2, count), dtype=np.float32)
+        self._found = np.empty_like(self._head)
 
     def reset(self) -> None:
         self._tails.fill(np.inf)
 
     def push(self, values: Float32, places: list[int]) -> dict[str, Float32]:
         """min, max and range, (W, S) each."""
-        row = np.stack([values, -values])
-        row[row != row] = np.inf
+        row, found = self._row, self._found
+        row[0] = values
+        np.negative(values, out=row[1])
+        np.fmin(row, np.float32(np.inf), out=row)  # a missing value is none of the smallest
         for window, place in enumerate(places):
             if place == 0:
                 self._head[window] = np.inf
+            at = self._first[window] + place
+            self._block[at] = row
+            found[window] = self._tails[at + 1]
         np.minimum(self._head, row, out=self._head)
-        rows = self._first + places
-        found = np.minimum(self._head, self._tails[rows + 1])
-        found[found == np.inf] = np.nan
-        self._block[rows] = row
+        np.minimum(self._head, found, out=found)
         for window, place in enumerate(places):
             if place == self._lengths[window] - 1:
                 whole = slice(self._first[window], self._first[window] + self._lengths[window])
                 np.minimum.accumulate(self._block[whole][::-1], axis=0, out=self._tails[whole][::-1])
+        nothing = found == np.inf
+        if nothing.any():
+            found[nothing] = np.nan
         least, most = found[:, 0], -found[:, 1]
         return {"min": least, "max": most, "range": most - least}
