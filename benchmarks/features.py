@@ -28,7 +28,7 @@ from benchmarks.results import Figure, record
 Float32 = NDArray[np.float32]
 CHANNELS, DEVICE_ROWS, MISSING, PEER_ROWS, TSFRESH_ROWS = 20, 2000, 0.02, 200_000, 400
 WIDTH = CHANNELS * len(peers.WINDOWS) * len(peers.STATS)
-ONE_THREAD = {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
 def main(rows: int, repeats: int) -> None:
