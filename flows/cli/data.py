@@ -127,6 +127,32 @@ def simulate(
 
 
 @app.command()
+def report(dataset: Dataset) -> None:
+    """Show what DATASET's data are like, by channel and device, and what is too little to learn from; and as HTML.
+
+    Missing, invalid and out-of-range cells, flat lines, silences, sampling rate and jitter, order and delay.
+    """
+    from pipelines.files import Place, read_json, write_bytes
+    from pipelines.ingest import ingest_report
+    from pipelines.ingest.quality_page import channel_table, device_table, quality_page
+    from pipelines.params import load_params
+    from pipelines.report import console
+    from pipelines.report.render import to_html, to_terminal
+
+    root = find_root()
+    spec, place = load_params(root).dataset(dataset), Place(root)
+    folder = place.untracked(dataset, "ingest")
+    told, found = ingest_report(place, dataset), read_json(folder / "quality.json", f"fleetloop stage ingest {dataset}")
+    write_bytes(folder / "report.html", to_html(quality_page(dataset, spec, told, found)).encode())
+    screen = console()
+    screen.print(to_terminal(channel_table(spec, told, found)))
+    screen.print(to_terminal(device_table(found)))
+    for warning in found["warnings"]:
+        screen.print(f"warning: {warning}", style="yellow")
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+@app.command()
 def pull() -> None:
     """Bring raw files, results and the run-cache from the team's DVC remote."""
     from flows.remote import pull as bring

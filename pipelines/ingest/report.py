@@ -27,10 +27,11 @@ def report(tables: Path, dataset: DatasetSpec) -> dict[str, Any]:
         "devices": int(steps["device"].nunique()),
         "events": pq.read_metadata(tables / "events.parquet").num_rows,
     }
-    return counts | found | {"channels": _channels(_facts(tables), tuple(dataset.channels), rows)}
+    return counts | found | {"channels": _channels(channel_facts(tables), tuple(dataset.channels), rows)}
 
 
-def _facts(tables: Path) -> pd.DataFrame:
+def channel_facts(tables: Path) -> pd.DataFrame:
+    """The lines of `facts.channel_facts` of every part."""
     files = sorted((tables / FACTS).rglob("*.parquet"))
     frame: pd.DataFrame = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files]).to_pandas()
     return frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.files import Place, write_json
 from pipelines.ingest.ingest import ingest
+from pipelines.ingest.quality import quality
 from pipelines.params import load_params
 
 
@@ -13,3 +14,7 @@ def main(place: Place, name: str) -> None:
     room = place.room(name, "ingest")
     report = ingest(name, params.dataset(name), place.raw(name), room / "tables", params.compute)
     write_json(room / "report.json", report)
+    found = quality(room / "tables", params.dataset(name))
+    write_json(place.untracked(name, "ingest") / "quality.json", found)
+    for warning in found["warnings"]:
+        print(f"warning: {name}: {warning}")

@@ -70,6 +70,14 @@ class Contract(Frozen):
     warn_only: tuple[str, ...] = ()  # names of table rules that warn instead of failing
 
 
+class Enough(Frozen):
+    """Below this the ingest report warns: too little to learn from."""
+
+    devices: int = Field(10, ge=1)
+    rows_a_device: int = Field(200, ge=1)
+    failures: int = Field(20, ge=0)
+
+
 class SimulateSpec(Frozen):
     """The seeded fleet behind a simulated dataset (`fleetloop data simulate`)."""
 
@@ -91,6 +99,7 @@ class DatasetSpec(Frozen):
     sources: dict[str, SourceSpec]
     storage: Storage = Storage()
     contract: Contract = Contract()
+    enough: Enough = Enough()
     simulate: SimulateSpec | None = None
 
     @model_validator(mode="before")
