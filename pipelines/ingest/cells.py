@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,33 @@ Ints = NDArray[np.int64]
 Wrong = list[tuple[int, int]]
 """Lines with the wrong number of cells: their place, and how many they have."""
 
+
+@dataclass(frozen=True)
+class Numbers:
+    """Columns that hold nothing but numbers, and the texts that mean "not measured" in them."""
+
+    columns: frozenset[int]
+    nothing: tuple[str, ...]
+
+
 _BLANKS = re.compile(rb"[ \t\v\f\r]+")
 _BLOCK = 1 << 20
 
 
-def split_cells(lines: Lines, form: TableFormat, columns: int, wanted: list[int]) -> tuple[list[pa.Array], Ints, Wrong]:
-    """The cells of the wanted columns (text), the places of the lines that they are of, and the other lines."""
+def split_cells(
+    lines: Lines, form: TableFormat, columns: int, wanted: list[int], numbers: Numbers
+) -> tuple[list[pa.Array], Ints, Wrong]:
+    """The cells of the wanted columns, the places of the lines that they are of, and the other lines.
+
+    Cells are text; those of `numbers` are numbers, where every one of them is a plain number or a code for nothing.
+    """
     if form.widths:
         return _by_width(lines, form, wanted)
-    found = _by_arrow(lines, form, columns, wanted)
+    found = None
+    if numbers.columns and not form.thousands:
+        found = _by_arrow(lines, form, columns, wanted, numbers)
+    if found is None:
+        found = _by_arrow(lines, form, columns, wanted, Numbers(frozenset(), ()))
     return found if found is not None else _by_line(lines, form, columns, wanted)
 
 
@@ -47,9 +66,9 @@ def split_line(line: str, form: TableFormat) -> list[str]:
 
 
 def _by_arrow(
-    lines: Lines, form: TableFormat, columns: int, wanted: list[int]
+    lines: Lines, form: TableFormat, columns: int, wanted: list[int], numbers: Numbers
 ) -> tuple[list[pa.Array], Ints, Wrong] | None:
-    """None where Arrow sees other lines than we do, as it does at a quoted newline."""
+    """None where Arrow sees other lines than we do, as at a quoted newline, or no number where one should be."""
     if not len(lines) or not columns:
         return None
     data = lines.joined()
@@ -72,17 +91,24 @@ def _by_arrow(
             pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char=quote, invalid_row_handler=set_aside),
             pyarrow.csv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(names, pa.string()),
+                column_types={n: pa.float64() if i in numbers.columns else pa.string() for i, n in enumerate(names)},
+                decimal_point=form.decimal,
+                null_values=["", *numbers.nothing],
                 include_columns=[names[i] for i in wanted] or names[:1],
                 strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows + len(wrong) != len(lines):
+    if table.num_rows + len(wrong) != len(lines) or not all(_finite(column) for column in table.itercolumns()):
         return None
     good = np.setdiff1d(np.arange(len(lines)), [place for place, _ in wrong], assume_unique=True)
     return [table.column(names[i]).combine_chunks() for i in wanted], good, wrong
+
+
+def _finite(column: pa.ChunkedArray) -> bool:
+    """Whether no cell was read as nan or inf: words that the device's decoder judges otherwise."""
+    return not pa.types.is_floating(column.type) or bool(pc.all(pc.is_finite(column)).as_py() is not False)
 
 
 def _block(lines: Lines) -> int:

@@ -135,7 +135,8 @@ def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tupl
 def _table(file: RawFile, decoder: str, form: TableFormat, wanted: Needs) -> Table:
     if decoder != "table":
         return read_parquet(file.path, wanted)
-    return read_table(file.read(), str(file.path), form, wanted.numeric, wanted.names, wanted.patterns)
+    own = (wanted.names, wanted.patterns, wanted.numbers, wanted.nothing)
+    return read_table(file.read(), str(file.path), form, wanted.numeric, *own)
 
 
 def decode_records(file: RawFile, source: SourceSpec, mapping: SourceMap) -> Records:

@@ -55,9 +55,9 @@ def within(micros: Ints) -> Bools:
 
 
 def _codes(text: pa.Array, length: int) -> NDArray[np.uint8]:
-    """(n, length) the bytes of texts of one length."""
+    """(length, n) the bytes of texts of one length."""
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(text)], pa.int32()), text), "")[0].as_buffer()
-    return np.frombuffer(joined, dtype=np.uint8).reshape(-1, length)
+    return np.ascontiguousarray(np.frombuffer(joined, dtype=np.uint8).reshape(-1, length).T)
 
 
 class _Layout:
@@ -68,11 +68,11 @@ class _Layout:
 
     def read(self, codes: NDArray[np.uint8], iso: bool) -> tuple[Ints, Bools]:
         """Local microseconds since 1970, and which of the texts are of this layout."""
-        ok = np.ones(len(codes), dtype=np.bool_)
-        if codes.shape[1] > self.length:  # one more: the Z of UTC
-            ok &= (codes[:, self.length] == ord("Z")) & iso & ("H" in self._parts)
+        ok = np.ones(codes.shape[1], dtype=np.bool_)
+        if len(codes) > self.length:  # one more: the Z of UTC
+            ok &= (codes[self.length] == ord("Z")) & iso & ("H" in self._parts)
         for place, letters in self._literals.items():
-            ok &= np.isin(codes[:, place], np.frombuffer(letters, dtype=np.uint8))
+            ok &= np.logical_or.reduce([codes[place] == letter for letter in letters])
         said = {name: self._number(codes, place, _WIDTH[name], ok) for name, place in self._parts.items()}
         fraction = self._number(codes, self.length - self._fraction, self._fraction, ok) if self._fraction else 0
         day = _days(said["Y"], said["m"], said["d"], ok)
@@ -83,9 +83,11 @@ class _Layout:
 
     @staticmethod
     def _number(codes: NDArray[np.uint8], place: int, width: int, ok: Bools) -> Ints:
-        digits: Ints = codes[:, place : place + width].astype(np.int64) - ord("0")
-        ok &= ((digits >= 0) & (digits <= 9)).all(axis=1)
-        number: Ints = digits @ (10 ** np.arange(width - 1, -1, -1, dtype=np.int64))
+        number = np.zeros(codes.shape[1], dtype=np.int64)
+        for row in codes[place : place + width]:
+            digit = row - np.uint8(ord("0"))  # what is no digit becomes more than 9
+            ok &= digit <= 9
+            number = number * 10 + digit
         return number
 
 

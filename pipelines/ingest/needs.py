@@ -16,12 +16,15 @@ from pipelines.params import SourceSpec, Spread
 class Needs:
     """Columns of one table. names: without which the mapping cannot work. patterns: of those that are spread.
 
-    numeric: the names whose decimal comma and thousands' marks are to be read.
+    numeric: the names whose decimal comma and thousands' marks are to be read. numbers: those that nothing but a
+    channel asks for, without words of its own; nothing: the texts that mean "not measured" in them.
     """
 
     names: frozenset[str]
     numeric: frozenset[str]
     patterns: tuple[str, ...] = ()
+    numbers: frozenset[str] = frozenset()
+    nothing: tuple[str, ...] = ()
 
 
 def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
@@ -30,7 +33,17 @@ def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
     every = _every(source, mapping)
     names = {name for name in every if name.partition(".")[0] not in source.join} | keys
     patterns = source.spread.columns if source.spread else ()
-    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns)
+    plain = frozenset(_plain(source, mapping)) & names - keys if not patterns else frozenset()
+    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns, plain, mapping.missing)
+
+
+def _plain(source: SourceSpec, mapping: SourceMap) -> set[str]:
+    """Fields of channels that hold numbers alone, and that nothing else reads."""
+    if source.kind != "rows" or source.long is not None:
+        return set()
+    own = [mapped for mapped in mapping.channels.values() if not mapped.codes and not mapped.missing]
+    verdicts = {mapped.quality for mapped in mapping.channels.values()}
+    return {m.field for m in own} - set(_times(source)) - set(_templates(source)) - set(_columns(source)) - verdicts
 
 
 def needs_of(alias: str, source: SourceSpec, mapping: SourceMap) -> Needs:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.ingest.batch import Quarantined
-from pipelines.ingest.cells import plain_numbers, split_cells, split_line
+from pipelines.ingest.cells import Numbers, plain_numbers, split_cells, split_line
 from pipelines.ingest.text import Lines, lines_of, split_unreadable, without_blank, without_comments
 from pipelines.params import TableFormat
 
@@ -54,8 +54,10 @@ def read_table(
     numeric: frozenset[str],
     needed: frozenset[str] | None,
     patterns: tuple[str, ...] = (),
+    numbers: frozenset[str] = frozenset(),
+    nothing: tuple[str, ...] = (),
 ) -> Table:
-    """Split a file into columns of text.
+    """Split a file into columns of text, and of numbers.
 
     numeric: columns whose decimal comma becomes a point and whose thousands' marks vanish. needed: columns that the
     mapping names, None for all; patterns: of those that it spreads over rows; no other is kept. Raises DataError when
@@ -67,7 +69,8 @@ def read_table(
     names = names_of(head, lines, form)
     _require(names, needed or frozenset(), path, int(head.number[-1]) if len(head) else 1)
     wanted = [i for i, name in enumerate(names) if needed is None or name in needed or matches(name, patterns)]
-    cells, good, wrong = split_cells(lines, form, len(names), wanted)
+    plain = Numbers(frozenset(i for i in wanted if names[i] in numbers), nothing)
+    cells, good, wrong = split_cells(lines, form, len(names), wanted, plain)
     for place, count in wrong:
         reason = f"got {count} columns, expected {len(names)}"
         aside.append(Quarantined(int(lines.number[place]), None, "column_count", reason, lines.raw(place)))
@@ -78,8 +81,12 @@ def read_table(
         )
     columns = dict(zip([names[i] for i in wanted], cells, strict=True))
     if form.decimal == "," or form.thousands:
-        numbers = {n for n in columns if n in numeric or matches(n, patterns)}
-        columns = {n: plain_numbers(c, form) if n in numbers else c for n, c in columns.items()}
+        columns = {
+            name: plain_numbers(cells, form)
+            if pa.types.is_string(cells.type) and (name in numeric or matches(name, patterns))
+            else cells
+            for name, cells in columns.items()
+        }
     record = lines.number[good]
     places = np.searchsorted(every, record) + 1
     return Table(columns, record, places, lambda i: lines.raw(int(good[i])), len(every), aside)

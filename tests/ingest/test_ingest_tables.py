@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import read_quarantine, read_rows
 from pipelines.ingest.columns import decode_columns
 from pipelines.ingest.schema import microseconds
-from pipelines.ingest.table import Table, read_table
+from pipelines.ingest.table import read_table
 from pipelines.params import TableFormat
 from tests.builders.raw import CHANNELS, Checkout, cells, dataset, source_map, table, table_source
 
@@ -130,10 +129,13 @@ TIME = st.sampled_from(["1700000000", "1.7e9", "0", "-1", "x", "", "1e12", "nan"
 def test_the_columnar_form_equals_the_devices_record_by_record(rows: list[tuple[str, ...]]) -> None:
     source = source_map("table", received=TimeMap("rx", "epoch_s"), delay_s=7.0, site="at-{device}")
     names = ("device", "t", "rx", "pressure", "flow")
-    columns = {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    lines = list(range(1, len(rows) + 1))
-    given_table = Table(columns, np.array(lines), np.array(lines), lambda _: b"", len(rows))
-    batch = decode_columns(given_table, "f", {"file": "f"}, source, CHANNELS)
+    text = "\n".join([",".join(names), *(",".join(row) for row in rows)])
+    spec = TableFormat()
+    numbers = frozenset({"pressure", "flow"})
+    table_read = read_table(text.encode(), "f", spec, numbers, frozenset(names), (), numbers, source.missing)
+    assert not table_read.quarantined
+    lines = table_read.record.tolist()
+    batch = decode_columns(table_read, "f", {"file": "f"}, source, CHANNELS)
     found, aside = [], []
     for line, row in zip(lines, rows, strict=True):
         try:
