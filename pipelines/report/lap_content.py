@@ -9,6 +9,7 @@ from pipelines.report.page import Cell, Table, Tone
 from pipelines.report.words import label, metric, money, number, share, size
 
 CANDIDATES = MODELS[1:]
+SIDES = ("train", "valid", "calibration", "test", "embargo", "unused")
 
 
 def scores_table(lap: Lap) -> Table:
@@ -157,7 +158,7 @@ def sides_table(lap: Lap) -> Table:
     """Devices, failures and rows of each side."""
     rows = tuple(
         (side, *(f"{found[key]:,}" for key in ("devices", "failures", "rows", "rows_known")))
-        for side, found in lap.split.get("sides", {}).items()
+        for side, found in sorted(lap.split.get("sides", {}).items(), key=lambda item: SIDES.index(item[0]))
     )
     columns = ("side", "devices", "failures", "rows", "rows with a known target")
     return Table("Sides", columns, rows, note=_split_note(lap))
@@ -198,6 +199,8 @@ def checks_table(title: str, checks: list[dict[str, Any]], note: str = "") -> Ta
 
 
 def _verdict(check: dict[str, Any]) -> Cell:
+    if check.get("value", 0.0) is None:
+        return Cell("–", "muted")
     if check["passed"]:
         return Cell("passed", "good")
     return Cell("failed", "bad") if check.get("refuses", True) else Cell("look", "strong")

@@ -13,6 +13,7 @@ from pipelines.split.probes import Sample
 ENOUGH = 200
 """Rows with a known target, below which a difference says nothing."""
 TREES, LEAVES = 60, 15
+NOTHING_TO_HOLD_OUT = "train has no two devices, or stretches of time an embargo apart, to hold out in turn"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def gain_of_cheating(sample: Sample, binary: bool, seed: int) -> Gain:
     used = np.isfinite(sample.target) & (sample.fold != NO_FOLD)
     table, target, fold = sample.table[used], sample.target[used].astype(np.float64), sample.fold[used]
     measure = "log_loss" if binary else "rmse"
-    why = _too_little(target, fold)
+    why = _too_little(target, fold) if (sample.fold != NO_FOLD).any() else NOTHING_TO_HOLD_OUT
     if why:
         return Gain(measure, None, None, None, len(target), f"not measured: {why}")
     drawn = np.random.default_rng(seed).permutation(fold)  # folds of the same sizes
@@ -49,7 +50,7 @@ def _too_little(target: NDArray[np.float64], fold: NDArray[np.int8]) -> str | No
     if len(target) < ENOUGH:
         return f"{len(target)} train rows with a known target are fewer than {ENOUGH}"
     if len(np.unique(fold)) < 2:
-        return "train has one device or stretch of time, so nothing can be held out"
+        return NOTHING_TO_HOLD_OUT
     if any(len(np.unique(target[fold != held])) < 2 for held in np.unique(fold)):
         return "without one of the folds the target does not move"
     return None

@@ -17,7 +17,8 @@ def device_table(targets: pd.DataFrame, sides: pd.DataFrame, failures: pd.DataFr
     targets: a line a row, with its side. failures: device, time; each counts for the side of the last row before it.
     A device without rows keeps its line.
     """
-    changed = (targets["device"] != targets["device"].shift()) | (targets["side"] != targets["side"].shift())
+    place = targets[["device", "side", "valid"]]
+    changed = (place != place.shift()).any(axis=1)
     rows = targets.assign(known=np.isfinite(targets["target"]), stretch=changed.cumsum())
     table = rows.groupby("stretch", sort=True).agg(
         **{"from": ("time", "min"), "until": ("time", "max"), "rows": ("time", "size"), "rows_known": ("known", "sum")},

@@ -72,7 +72,8 @@ def failed(found: Split) -> list[str]:
 def test_one_machine_is_cut_in_train_calibration_and_test_in_this_order() -> None:
     found = done(one_machine())
     assert found.refusal is None
-    assert found.sides["side"].tolist() == ["train", "embargo", "calibration", "embargo", "test"]
+    assert found.sides["side"].tolist() == ["train", "train", "embargo", "calibration", "embargo", "test"]
+    assert found.sides["valid"].tolist() == [False, True, False, False, False, False]
     assert found.counts["embargo"]["rows"] == 2 * APART == 2 * found.embargo
     assert found.counts["test"]["rows"] == 100 and found.counts["calibration"]["rows"] == 100 - APART
     assert sum(found.sides["rows"]) == 400 and sum(found.sides["failures"]) == 10
@@ -155,6 +156,7 @@ def test_a_shorter_embargo_than_horizon_and_window_is_refused() -> None:
 
 def test_a_history_too_short_for_its_embargo_is_refused_in_words() -> None:
     found = done(one_machine(30))
+    assert found.gain.sentence.startswith("not measured: train has no two devices, or stretches of time")
     assert "every_side" in failed(found) and "the embargo took" in str(found.refusal)
 
 
