@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import active, contract, data, field, quarantine, runs, split, stage
+from flows.cli import active, contract, data, features, field, quarantine, runs, split, stage
 
 _ABOUT = """A fleet's raw telemetry to a gated, quantized model on its gateways, and back.
 
@@ -34,6 +34,7 @@ app.command(rich_help_panel=_CHOOSE)(active.deactivate)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=_DATA)
 app.add_typer(contract.app, name="contract", rich_help_panel=_DATA)
+app.add_typer(features.app, name="features", rich_help_panel=_DATA)
 app.add_typer(split.app, name="split", rich_help_panel=_DATA)
 app.command(rich_help_panel=_LAP)(runs.run)
 app.command(rich_help_panel=_LAP)(runs.retrain)

@@ -1,5 +1,6 @@
 """Scores by slice, thresholds from cost, conformal intervals, gates, and the model card."""
 
+from pipelines.evaluate.feature_report import write_feature_report
 from pipelines.evaluate.judgement import ModelDecision, actions
 from pipelines.evaluate.lives import Lives, decision_metrics, epoch_seconds, find_lives
 from pipelines.evaluate.read import read_decisions, read_gates, read_metrics, read_predictions
@@ -24,4 +25,5 @@ __all__ = [
     "read_predictions",
     "resampled_means",
     "row_loss",
+    "write_feature_report",
 ]

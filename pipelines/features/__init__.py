@@ -5,5 +5,17 @@ from pipelines.features.events import Event, events_of
 from pipelines.features.grid import build_grid
 from pipelines.features.learn import learn_norms
 from pipelines.features.stored import read_grid, read_spec, read_spec_from
+from pipelines.features.wide import stream_features, write_wide
 
-__all__ = ["Event", "build_grid", "compute", "events_of", "learn_norms", "read_grid", "read_spec", "read_spec_from"]
+__all__ = [
+    "Event",
+    "build_grid",
+    "compute",
+    "events_of",
+    "learn_norms",
+    "read_grid",
+    "read_spec",
+    "read_spec_from",
+    "stream_features",
+    "write_wide",
+]

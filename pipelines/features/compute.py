@@ -44,7 +44,7 @@ def compute_columns(grid: pd.DataFrame, spec: FeatureSpec, out: Float32 | None =
         out = np.empty((columns[-1].columns.stop, len(grid)), dtype=np.float32)
     out = out[:, : len(grid)]
     device = _changes(grid["device"])
-    births = _starts(device | _changes(grid["life"]))
+    births = _starts(device | _changes(grid["generation"]))
     made = _Made(
         grid=grid,
         spec=spec,

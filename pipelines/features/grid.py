@@ -43,8 +43,8 @@ def build_grid(
     rows: device, time, received (UTC), the spec's channels. rejected: device, time of rows that carry nothing. events:
     device, time, received, kind, where the spec asks for any.
     Returns device, time (slot start), received (when it may be known), segment, run (rows since the segment began,
-    from 1), life (counts resets, from 0), age (periods since the life began, from 1), `since.<event>` (float32), the
-    channels (float32) and `<channel>.measured` (bool).
+    from 1), generation (counts resets, from 0), age (periods since the life began, from 1), `since.<event>` (float32),
+    the channels (float32) and `<channel>.measured` (bool).
     """
     return grid_and_count(rows, rejected, spec, channels, events)[0]
 
@@ -145,7 +145,7 @@ def _frame(
         "received": _times(start + period + late),
         "segment": keys[:, 2].astype(np.int32),
         "run": keys[:, 3].astype(np.int32),
-        "life": keys[:, 4].astype(np.int32),
+        "generation": keys[:, 4].astype(np.int32),
         "age": (keys[:, 1] - keys[:, 5] + 1).astype(np.int32),
     }
     columns |= since

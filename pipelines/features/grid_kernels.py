@@ -122,7 +122,7 @@ def newest_event(device: Int, slot: Int, events: Events) -> Any:
 def emit(
     heard: Heard, begun: Int, held: Int, fill: int, hampel: Hampel, keys: Int, values: Float32, measured: Bool
 ) -> None:
-    """Fill keys (n, 6: device, slot, segment, run, life, born), values (n, C), measured (n, C) of the n emitted slots.
+    """Fill keys (n, 6: device, slot, segment, run, generation, born), values and measured (n, C) of the emitted slots.
 
     begun: (m,) the slot of the newest event that begins a life.
     """
@@ -130,13 +130,13 @@ def emit(
     sorted_ring, ring = np.empty((channels, hampel.window)), np.empty((channels, hampel.window))
     seen, held_at = np.empty(channels, np.int64), np.empty(channels, np.int64)
     last = np.empty(channels, np.float32)
-    row, segment, run, life, born = 0, -1, 0, 0, NEVER
+    row, segment, run, generation, born = 0, -1, 0, 0, NEVER
     for i in range(len(heard.slot)):
         index, device = heard.slot[i], heard.device[i]
         newborn = i == 0 or heard.device[i - 1] != device
         reset = not newborn and begun[i] != begun[i - 1]
         if newborn or reset:
-            life, born = 0 if newborn else life + 1, index if begun[i] == NEVER else begun[i]
+            generation, born = 0 if newborn else generation + 1, index if begun[i] == NEVER else begun[i]
         if newborn or reset or index - heard.slot[i - 1] - 1 > fill:
             segment, run = 0 if newborn else segment + 1, 0
             for c in range(channels):
@@ -149,7 +149,7 @@ def emit(
         for ahead in range(held[i] + 1):
             run += 1
             keys[row, 0], keys[row, 1], keys[row, 2], keys[row, 3] = device, index + ahead, segment, run
-            keys[row, 4], keys[row, 5] = life, born
+            keys[row, 4], keys[row, 5] = generation, born
             for c in range(channels):
                 values[row, c] = last[c] if index + ahead - held_at[c] <= fill else np.float32(np.nan)
                 measured[row, c] = measured[row, c] and ahead == 0

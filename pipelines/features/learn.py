@@ -96,7 +96,7 @@ def _device_sd(rows: pd.DataFrame, values: NDArray[np.float32], spec: FeatureSpe
 
     scaled = np.ascontiguousarray(Signals(spec).apply(values).T)
     away = scaled.copy()
-    begins = (rows["device"] != rows["device"].shift()) | (rows["life"] != rows["life"].shift())
+    begins = (rows["device"] != rows["device"].shift()) | (rows["generation"] != rows["generation"].shift())
     births = np.append(np.flatnonzero(begins.to_numpy()), len(rows))
     own, unit = np.arange(len(scaled))[:, None], np.ones(len(scaled))
     kernels.less_baseline(scaled, births.astype(np.int64), spec.baseline_rows, own, unit, away)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -27,13 +28,22 @@ def read_grid(place: Place, use_case: str) -> pd.DataFrame:
     device, time, received, segment, run, the channels (float32), `<channel>.measured`.
     Raises DataError naming the command that makes it.
     """
+    grid = pd.concat([part for _, part in stream_grid(place, use_case)], ignore_index=True)
+    return grid.sort_values(["device", "time"], kind="stable", ignore_index=True)
+
+
+def stream_grid(place: Place, use_case: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The same bucket by bucket: its name, and its whole devices sorted by device and time.
+
+    Raises DataError naming the command that makes it.
+    """
     made_by = f"fleetloop stage features {use_case}"
     folder = grid_folder(place, use_case)
     paths = sorted(folder.glob("bucket=*.parquet"))
     if not paths:
         raise DataError(f"{folder} holds no grid; make it with `{made_by}`")
-    grid = pd.concat([read_table(path, made_by) for path in paths], ignore_index=True)
-    return grid.sort_values(["device", "time"], kind="stable", ignore_index=True)
+    for path in paths:
+        yield path.stem, read_table(path, made_by)
 
 
 def read_spec(place: Place, use_case: str) -> FeatureSpec:

@@ -41,7 +41,7 @@ def flights(seed: int = 0, devices: int = 6, rows: int = 80) -> pd.DataFrame:
     )
     device = np.repeat([f"d{i}" for i in range(devices)], rows)
     grid = pd.DataFrame(
-        {"device": pd.array(device, dtype="str"), "time": time, "segment": np.int32(0), "life": np.int32(0)}
+        {"device": pd.array(device, dtype="str"), "time": time, "segment": np.int32(0), "generation": np.int32(0)}
     )
     grid["age"] = np.tile(np.arange(1, rows + 1, dtype=np.int32), devices)
     for c, name in enumerate(SPEC.channels):

@@ -62,7 +62,7 @@ def grid_and_targets(runs):
     start = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
     place = np.concatenate([np.arange(sum(lengths)) for lengths in runs])
     grid = pd.DataFrame({"device": devices, "time": start + pd.to_timedelta(place, unit="h")})
-    grid = grid.assign(segment=segments.astype(np.int32), run=run.astype(np.int32), life=np.int32(0))
+    grid = grid.assign(segment=segments.astype(np.int32), run=run.astype(np.int32), generation=np.int32(0))
     grid = grid.assign(age=(place + 1).astype(np.int32))
     grid = grid.assign(heat=np.arange(n, dtype=np.float32), noise=np.zeros(n, np.float32))
     grid = grid.assign(**{"heat.measured": True, "noise.measured": True})
