@@ -27,7 +27,8 @@ def stream_features(
 ) -> Iterator[tuple[str, pd.DataFrame, NDArray[np.float32]]]:
     """Bucket, keys (device, time, segment, run) and (F, n) features of whole devices, bucket by bucket.
 
-    spec: as the split learnt it. at_once: rows, unless one device has more. Memory does not grow with the number of devices; the array is new each time.
+    spec: as the split learnt it. at_once: rows, unless one device has more. Memory does not grow with the number of
+    devices; the array is new each time.
     """
     for bucket, grid in stream_grid(place, use_case):
         starts = np.append(np.flatnonzero((grid["device"] != grid["device"].shift()).to_numpy()), len(grid))
