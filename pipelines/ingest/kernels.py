@@ -169,3 +169,12 @@ def judge(order: Int64, device: Int32, time: Int64, values: Float32) -> NDArray[
             for c in range(channels):
                 known[c] = values[c, row] if np.isnan(known[c]) else known[c]
     return status
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def has_control(codes: NDArray[np.uint8]) -> bool:
+    """Whether a text holds a control character other than the ends of its lines."""
+    found = 0
+    for code in codes:
+        found |= (code < 32) & (code != 10) & (code != 13)
+    return found != 0
