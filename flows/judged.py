@@ -31,6 +31,8 @@ def print_judgement(judgement: Judgement) -> None:
         cells = [_cell(tests[name].value, tests[name].limit, tests[name].passed) for name in shown]
         table.add_row(cohort.cohort.name, str(cohort.devices), *cells)
     console.print(table)
+    if judgement.performance is not None:
+        console.print(Text.assemble(("performance: ", "bold"), judgement.performance.sentence), soft_wrap=True)
     for finding in judgement.findings:
         word = "retrain" if finding.retrain else "ticket" if finding.ticket else "wait"
         console.print(Text.assemble((f"{word}: ", "bold"), finding.sentence), soft_wrap=True)

@@ -18,6 +18,7 @@ import pandas as pd
 from pipelines.files import write_bytes
 from pipelines.watch.finding import Finding
 from pipelines.watch.judge import Test, Verdict
+from pipelines.watch.performance import Performance
 from pipelines.watch.timeline import Timeline
 
 VERDICT = "verdict"
@@ -40,6 +41,7 @@ class Told:
     findings: tuple[Finding, ...]
     timelines: dict[tuple[str, str], Timeline]
     sentence: str
+    performance: Performance | None
 
 
 def save_report(
@@ -53,7 +55,8 @@ def save_report(
     from evidently.presets import DataDriftPreset
 
     judged = sorted((t for t in told.verdict.tests if t.value is not None), key=lambda t: t.passed)
-    metrics = [_headline(told), *(_metric(t, told.timelines.get((t.cohort, t.name))) for t in judged)]
+    metrics = [_headline(told), *([] if told.performance is None else [_performance(told.performance)])]
+    metrics += [*(_metric(t, told.timelines.get((t.cohort, t.name))) for t in judged)]
     metrics += [DataDriftPreset()] if shown.columns else []
     definition = DataDefinition(numerical_columns=list(shown.columns))
     log, reference = (
@@ -102,6 +105,17 @@ def _metric(test: Test, timeline: Timeline | None) -> Any:
     return metric(**told, tests=[lte(test.limit)])
 
 
+def _performance(found: Performance) -> Any:
+    told = found.to_dict()
+    series = {
+        "times": told["ends"],
+        "real": told["real"],
+        "estimated": told["estimated"],
+        "error": told["error"] or 0.0,
+    }
+    return _classes()[1](sentence=found.sentence, loss=found.loss, **series, tests=[])
+
+
 def _headline(told: Told) -> Any:
     metric, _ = _classes()
     words = [_line(f) for f in told.findings] or [told.sentence]
@@ -119,7 +133,7 @@ _MADE: list[tuple[type, type]] = []
 
 
 def _classes() -> tuple[Any, Any]:
-    """The metric and its calculation: made once, since Evidently keeps a register, and late, since it is heavy."""
+    """The metrics: made once, since Evidently keeps a register, and late, since it is heavy."""
     if not _MADE:
         _MADE.append(_make_classes())
     return _MADE[0]
@@ -129,7 +143,7 @@ def _make_classes() -> tuple[type, type]:
     from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
     from evidently.legacy.renderers.html_widgets import CounterData, counter, plotly_figure
 
-    from pipelines.watch.draw import drawn
+    from pipelines.watch.draw import drawn, drawn_performance
 
     class DeviationFromNull(SingleValueMetric):  # type: ignore[misc]
         """How far a statistic lies from its healthy reference, in standard deviations of its own null."""
@@ -158,4 +172,23 @@ def _make_classes() -> tuple[type, type]:
         def display_name(self) -> str:
             return str(self.metric.statistic)
 
-    return DeviationFromNull, DeviationFromNullCalculation
+    class FieldPerformance(SingleValueMetric):  # type: ignore[misc]
+        """The model's loss in the field: estimated for every window, measured where outcomes are known."""
+
+        sentence: str
+        loss: str
+        times: tuple[str, ...]
+        real: tuple[float | None, ...]
+        estimated: tuple[float | None, ...]
+        error: float
+
+    class FieldPerformanceCalculation(SingleValueCalculation[FieldPerformance]):  # type: ignore[misc]
+        def calculate(self, context: Any, current_data: Any, reference_data: Any) -> SingleValue:
+            found = self.result(self.metric.estimated[-1] or 0.0)
+            found.widget = [plotly_figure(title=self.metric.sentence, figure=drawn_performance(self.metric))]
+            return found
+
+        def display_name(self) -> str:
+            return "performance in the field"
+
+    return DeviationFromNull, FieldPerformance

@@ -8,13 +8,14 @@ from typing import Any
 
 from pipelines.watch.finding import Finding
 from pipelines.watch.judge import Verdict
+from pipelines.watch.performance import Performance
 
 
 @dataclass(frozen=True)
 class Judgement:
     """html, json: the saved Evidently report. sentence: the whole, to be read aloud. number: in the use case's history.
 
-    verdict: all tests, by cohort.
+    verdict: all tests, by cohort. performance: None where nobody answered.
     """
 
     html: Path
@@ -23,6 +24,7 @@ class Judgement:
     findings: tuple[Finding, ...]
     number: int
     verdict: Verdict
+    performance: Performance | None = None
 
     @property
     def drift(self) -> bool:
@@ -53,4 +55,5 @@ class Judgement:
             "json": str(self.json),
             "number": self.number,
             "findings": [f.to_dict() for f in self.findings],
+            "performance": None if self.performance is None else self.performance.to_dict(),
         }

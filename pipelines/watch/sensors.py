@@ -59,11 +59,16 @@ class Fault:
 
 
 def find_faults(
-    log: pd.DataFrame, reference: pd.DataFrame, channels: Sequence[Channel], look: Look
+    log: pd.DataFrame,
+    reference: pd.DataFrame,
+    channels: Sequence[Channel],
+    look: Look,
+    begin: pd.Timestamp | None = None,
 ) -> tuple[Fault, ...]:
     """Faults that still hold at the log's end, one a device and channel.
 
     log, reference: grid rows sorted by device and time, with `<channel>.measured`; the log with its devices' past.
+    begin: of the log; a channel that stepped before it is as the model knows it.
     """
     names = tuple(c.name for c in channels)
     calendar = Calendar(look.period_s, look.piece, int(Calendar(look.period_s, 1, 0).slot(log["time"]).max()))
@@ -74,10 +79,21 @@ def find_faults(
     null = learn_jumps(cut(reference, names, calendar))
     if null is None:
         return tuple(found[key] for key in sorted(found))
-    for step in find_steps(pieces, null, look.nominal):
-        fault = _stepped(log, pieces, step, channels[step.channel], null.leftover(step.channel))
-        found.setdefault((fault.device, fault.channel), fault)
+    steps = [
+        _stepped(log, pieces, step, channels[step.channel], null.leftover(step.channel))
+        for step in find_steps(pieces, null, look.nominal)
+    ]
+    for fault in steps:
+        known = begin is not None and fault.since < begin
+        if not known and not any(_together(fault, other) for other in steps):
+            found.setdefault((fault.device, fault.channel), fault)
     return tuple(found[key] for key in sorted(found))
+
+
+def _together(one: Fault, other: Fault) -> bool:
+    """Whether two channels of a device stepped within a day: a machine that changed, not its sensors."""
+    near = abs(one.since - other.since) <= pd.Timedelta(days=1)
+    return one.device == other.device and one.channel != other.channel and near
 
 
 def _gone(log: pd.DataFrame, pieces: Pieces, channels: Sequence[Channel]) -> list[Fault]:

@@ -19,7 +19,7 @@ from pipelines.watch.windows import Float
 LEAST = 40  # jumps of the reference without which there is no null
 CLIP = 4.0  # robust sd at which the reference's own jumps are cut: it has broken sensors too
 RIDGE = 0.02  # of the correlations: no channel is believed to be wholly told by the others
-REST = 0.99  # share of the reference's jumps that a jump's rest must not exceed
+REST = 0.95  # share of the reference's jumps that a jump's rest must not exceed
 TREND = 0.35  # a step is none where the jump before or after it is as large as this share of it
 HALF = 0.5  # of the limit: a step that large counts where others of its cohort have a whole one
 BACK = 0.5  # and none where by now the channel is back to less than this share of it

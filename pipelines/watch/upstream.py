@@ -12,6 +12,7 @@ from pipelines.watch.sensors import Fault
 
 FEW = 3  # devices from which on one cause is looked for
 FITS = 0.7  # how well a cohort must cover the devices that show it and they it (F1)
+DAY, BEFORE = pd.Timedelta(days=1), pd.Timedelta(days=30)  # how long after an update a fault may be seen
 WORLD = 0.25  # share of the fleet from which on a step that no cohort explains is the world's
 
 
@@ -24,28 +25,50 @@ def sort_faults(
     """
     findings: list[Finding] = []
     fleet = max((len(c.devices) for c in cohorts), default=1)
-    for channel, stepped in sorted({(f.channel, f.kind == "offset") for f in faults}):
-        alike = [f for f in faults if (f.channel, f.kind == "offset") == (channel, stepped)]
-        same = [f for f in alike if not f.weak]
-        if len(same) >= FEW:
-            same = [f for f in alike if not f.weak or _beside(f, same)]
-        cohort = _cohort_of(same, cohorts) if len(same) >= FEW else None
-        updated = _updated(same, devices)
-        if cohort is not None and not (cohort.whole and stepped and 2 * updated < len(same)):
-            findings.append(_upstream(use_case, same, cohort, updated, last_seen))
+    for stepped, same in _alike(faults, cohorts):
+        cohort = _cohort_of(same, cohorts)
+        updates = _updates(same, devices)
+        if cohort is not None and not (cohort.whole and stepped and 2 * len(updates) < len(same)):
+            findings.append(_upstream(use_case, same, cohort, updates, last_seen))
         elif not (len(same) >= FEW and stepped and len(same) >= WORLD * fleet):
             findings += [_sensor(use_case, fault, last_seen) for fault in same if not fault.weak]
     return tuple(findings)
 
 
+def _alike(faults: Sequence[Fault], cohorts: Sequence[Cohort]) -> list[tuple[bool, list[Fault]]]:
+    """Faults that may have one cause, and whether they are steps: those of a channel, all of them where they fit a part
+    of the fleet (another unit drives some values out of range), else steps apart from what is stuck or gone."""
+    found = []
+    for channel in sorted({f.channel for f in faults}):
+        of_channel = [f for f in faults if f.channel == channel]
+        cohort = _cohort_of(_counted(of_channel), cohorts)
+        if cohort is not None and not cohort.whole:
+            found.append((False, _counted(of_channel)))
+            continue
+        parts = ([f for f in of_channel if (f.kind == "offset") is stepped] for stepped in (False, True))
+        found += [(stepped, _counted(part)) for stepped, part in zip((False, True), parts, strict=True) if part]
+    return found
+
+
+def _counted(faults: list[Fault]) -> list[Fault]:
+    """Without the weak ones, except where there are enough strong ones beside which they began."""
+    strong = [f for f in faults if not f.weak]
+    return strong if len(strong) < FEW else [f for f in faults if not f.weak or _beside(f, strong)]
+
+
 def _beside(weak: Fault, strong: Sequence[Fault]) -> bool:
     """Whether most strong faults began within a day of a weak one: one cause."""
-    return 2 * sum(abs(weak.since - fault.since) <= pd.Timedelta(days=1) for fault in strong) > len(strong)
+    return 2 * sum(abs(weak.since - fault.since) <= DAY for fault in strong) > len(strong)
 
 
 def _cohort_of(faults: Sequence[Fault], cohorts: Sequence[Cohort]) -> Cohort | None:
-    """The cohort that the faulty devices are, as nearly as FITS; the smaller one where two fit as well."""
+    """The cohort that the faulty devices are, as nearly as FITS; the smaller one where two fit as well.
+
+    None where they are fewer than FEW.
+    """
     shown = {f.device for f in faults}
+    if len(faults) < FEW:
+        return None
 
     def fit(cohort: Cohort) -> float:
         both = len(shown & set(cohort.devices))
@@ -55,27 +78,31 @@ def _cohort_of(faults: Sequence[Fault], cohorts: Sequence[Cohort]) -> Cohort | N
     return best if best is not None and fit(best) >= FITS else None
 
 
-def _updated(faults: Sequence[Fault], devices: pd.DataFrame) -> int:
-    """How many of the devices changed their firmware when the fault began, to a day."""
-    day = pd.Timedelta(days=1)
-    found = 0
+def _updates(faults: Sequence[Fault], devices: pd.DataFrame) -> list[pd.Timestamp]:
+    """When the devices changed their firmware shortly before their fault was seen, those that did."""
+    found = []
     for fault in faults:
         changes = devices.loc[devices["device"] == fault.device, "from"].sort_values().iloc[1:]
-        found += bool(((changes - fault.since).abs() <= day).any())
+        near = changes[(changes > fault.since - BEFORE) & (changes <= fault.since + DAY)]
+        found += [near.iloc[-1]] if len(near) else []
     return found
 
 
-def _upstream(use_case: str, faults: Sequence[Fault], cohort: Cohort, updated: int, last_seen: str) -> Finding:
+def _upstream(
+    use_case: str, faults: Sequence[Fault], cohort: Cohort, updates: Sequence[pd.Timestamp], last_seen: str
+) -> Finding:
     first = min(faults, key=lambda f: f.since)
-    inside = sum(f.device in set(cohort.devices) for f in faults)
+    inside, since = sum(f.device in set(cohort.devices) for f in faults), first.since
     evidence = [
         f"{inside} of the {len(cohort.devices)} devices of {cohort.name} show it, {len(faults) - inside} others",
         f"{first.device}: {first.sentence}",
     ]
-    if updated:
-        evidence.append(f"{updated} of them changed their firmware within a day of it")
+    if 2 * len(updates) > len(faults):
+        since = min(since, *updates)
+        evidence.append(f"{len(updates)} of them had changed their firmware, the first on {since:%Y-%m-%d}")
+    channels = (first.channel,)
     return Finding(
-        use_case, "upstream_change", cohort.name, (first.channel,), _iso(first.since), last_seen, tuple(evidence), False
+        use_case, "upstream_change", cohort.name, channels, _iso(since), last_seen, tuple(evidence), retrain=False
     )
 
 

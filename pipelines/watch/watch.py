@@ -25,6 +25,7 @@ from pipelines.watch.judgement import Judgement
 from pipelines.watch.masks import masked
 from pipelines.watch.measure import Calendar, measure, newest_slot
 from pipelines.watch.null import Rule
+from pipelines.watch.performance import Performance, perform
 from pipelines.watch.reference import log_frame, model_of, past_of, reference_frame
 from pipelines.watch.sensors import Look, find_faults
 from pipelines.watch.tickets import file_tickets, masks_of, read_masks
@@ -60,6 +61,7 @@ class Judged:
     verdict: Verdict
     findings: tuple[Finding, ...]
     timelines: dict[tuple[str, str], Timeline]
+    performance: Performance | None
 
 
 def watch(place: Place, use_case: str, log: Path, *, now: datetime | None = None) -> Judgement:
@@ -108,7 +110,7 @@ def broken_channels(sides: Sides, use_case: str, asked: WatchSpec, period_s: flo
     look = Look(period_s, asked.window, asked.m, asked.nominal)
     columns = ["device", "time", *(n for c in sides.channels for n in (c.name, f"{c.name}.measured"))]
     whole = pd.concat([sides.past[columns], sides.log[columns]]).sort_values(["device", "time"], ignore_index=True)
-    faults = find_faults(whole, sides.reference, sides.channels, look)
+    faults = find_faults(whole, sides.reference, sides.channels, look, sides.log["time"].min())
     newest = _iso(sides.log["time"].max())
     return sort_faults(use_case, faults, sides.cohorts, sides.devices, newest)
 
@@ -124,6 +126,7 @@ def judge_cohorts(sides: Sides, use_case: str, case: UseCaseSpec, period_s: floa
     reference = Reference(measure(sides.reference, sides.channels, task, calendar), rule, horizons, past)
     verdict = judge_against(windows, reference, sides.cohorts)
     changes = confine(verdict, lambda test, cohort: elsewhere(test, cohort, windows, reference))
+    performance = perform(sides.log, sides.reference, task, calendar)
     unseen = _Unseen(sides, asked.m * asked.window)
     found = []
     for change in changes:
@@ -131,7 +134,7 @@ def judge_cohorts(sides: Sides, use_case: str, case: UseCaseSpec, period_s: floa
         hits = [hit for test in change.tests for hit in test.hits]
         span = (_iso(calendar.start(min(hits))), _iso(calendar.start(max(hits) + 1)))
         found.append(as_finding(use_case, change, ruling, span))
-    return Judged(verdict, tuple(found), timelines(verdict, windows, reference, calendar))
+    return Judged(verdict, tuple(found), timelines(verdict, windows, reference, calendar), performance)
 
 
 def elsewhere(test: Test, cohort: Cohort, log: DeviceWindows, reference: Reference) -> bool:
@@ -211,9 +214,9 @@ def _save(place: Place, use_case: str, judged: Judged, beside: Shown, moment: pd
     verdict = judged.verdict
     sentence = "; ".join(f.sentence for f in judged.findings) or verdict.sentence
     sentence = sentence if not judged.findings else f"{sentence} ({verdict.stated})"
-    told = Told(verdict, judged.findings, judged.timelines, sentence)
+    told = Told(verdict, judged.findings, judged.timelines, sentence, judged.performance)
     save_report(told, beside, (html, record), workspace_of(place), use_case, moment)
-    found = Judgement(html, record, sentence, judged.findings, int(folder.name), verdict)
+    found = Judgement(html, record, sentence, judged.findings, int(folder.name), verdict, judged.performance)
     about = {"nominal": verdict.nominal, "k": verdict.k, "m": verdict.m, "level": verdict.level}
     cohorts = [dataclasses.asdict(c) for c in verdict.cohorts]
     paths = {"html": str(html.relative_to(place.root)), "json": str(record.relative_to(place.root))}

@@ -124,7 +124,7 @@ def test_what_all_devices_of_a_vendor_show_came_from_upstream(reference, how):
     (finding,) = sorted_out(frame, reference, devices_table(frame, SINCE))
     assert (finding.kind, finding.cohort, finding.channels) == ("upstream_change", "vendor=v1", ("heat",))
     assert "6 of the 6 devices of vendor=v1 show it, 0 others" in finding.evidence
-    assert "6 of them changed their firmware within a day of it" in finding.evidence
+    assert "6 of them had changed their firmware, the first on 2026-03-05" in finding.evidence
 
 
 def test_a_step_in_all_the_fleet_is_the_world_s(reference):
