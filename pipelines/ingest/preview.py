@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.batch import Batch, Quarantined
+from pipelines.ingest.clocks import jumps, turns
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder, decode_records, decode_rows
 from pipelines.ingest.schema import utc
@@ -107,6 +108,19 @@ def _rows(view: SourceView, file: RawFile, source: SourceSpec, key: str, dataset
     view.first = [_row(batch, i, view.header[2:]) for i in range(min(FIRST, len(rows)))]
     view.labels, view.events = _counted(batch.labels, "label"), _counted(batch.events, "kind")
     _troubles(view, aside, path)
+    if source.received is not None:
+        _clock(view, rows.time[own], rows.received[own], f"{path}.sources.{key}.clock", dataset.period_s)
+    back = len(turns(rows.time, rows.device.codes))
+    if back:
+        view.troubles.append(f"{back:,} rows are earlier than the row before of their device: late, or begun again")
+
+
+def _clock(view: SourceView, time: NDArray[np.int64], received: NDArray[np.int64], key: str, period_s: float) -> None:
+    for row, by in jumps(time, received, int(period_s * 1e6)):
+        view.troubles.append(
+            f"the first device's clock jumps by {by / 1e6:+g} s at {_shown(int(time[row]))}; "
+            f"a clock is corrected only by {key}"
+        )
 
 
 def _records(view: SourceView, file: RawFile, source: SourceSpec, key: str, dataset: DatasetSpec, path: str) -> None:

@@ -11,23 +11,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.ingest.account import accounting
+from pipelines.ingest.clocks import ahead
 from pipelines.ingest.part import FACTS
 from pipelines.ingest.state import read_state
 from pipelines.params import DatasetSpec
 
 
 def report(tables: Path, dataset: DatasetSpec) -> dict[str, Any]:
-    """Records in and where they went; rows, devices and events; statistics by channel."""
+    """Records in and where they went; rows, devices and events; clocks that are off; statistics by channel."""
     state = read_state(tables)
     counts = accounting(pq.read_table(tables / "files.parquet").to_pandas())
     steps = state["steps"]
     rows = int(steps["rows"].sum())
-    found = {
+    found: dict[str, Any] = {
         "rows": rows,
         "devices": int(steps["device"].nunique()),
         "events": pq.read_metadata(tables / "events.parquet").num_rows,
     }
+    found["clocks"] = _clocks(steps, dataset.period_s)
     return counts | found | {"channels": _channels(channel_facts(tables), tuple(dataset.channels), rows)}
+
+
+def _clocks(steps: pd.DataFrame, period_s: float) -> dict[str, float]:
+    """Devices whose clock is a period or more ahead of the fleet's (behind: negative), seconds."""
+    off = ahead(steps)
+    return {str(device): round(float(by), 3) for device, by in off[off.abs() >= period_s].items()}
 
 
 def channel_facts(tables: Path) -> pd.DataFrame:

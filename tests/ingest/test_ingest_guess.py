@@ -149,6 +149,7 @@ def test_a_preview_shows_rows_rate_gaps_and_where_to_edit(tmp_path: Path) -> Non
         "a.csv row 24: time 'never' is not of format 'epoch_s'; see datasets.some.sources.source0.time",
         "a.csv row 23, pressure: 'x' is not a number; see datasets.some.sources.source0.missing",
         "a.csv row 25, flow: 99 is outside 0..80 l/s; see datasets.some.channels.flow",
+        "1 rows are earlier than the row before of their device: late, or begun again",
     ]
 
 

@@ -1,0 +1,62 @@
+"""Devices' clocks: how far each is off, and where one jumps or turns back. Nothing is corrected here.
+
+A row's delay is received less measured. The smallest delay of a device is what the way takes at least, less what its
+clock is ahead; the way takes a fleet's devices about the same, so the fleet's median tells the one from the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+AROUND = 8  # rows before and after, whose smallest delays are compared
+
+
+def ahead(delays: pd.DataFrame) -> pd.Series[float]:
+    """Seconds by which each device's clock is ahead of the fleet's (behind: negative), by device.
+
+    delays: device, delay_min, delay_max (seconds); several lines a device. A device whose delay never varies says
+    nothing: its receipt is computed, not told.
+    """
+    by_device = delays.groupby("device", sort=True).agg(low=("delay_min", "min"), high=("delay_max", "max"))
+    told = by_device[by_device["high"] > by_device["low"]]
+    off = told["low"].median() - told["low"]
+    found: pd.Series[float] = off.where(
+        told["low"] >= 0, np.maximum(off, -told["low"])
+    )  # none arrives before it is sent
+    return found
+
+
+def jumps(time: Ints, received: Ints, least: int) -> list[tuple[int, int]]:
+    """Where one device's clock jumps by `least` or more: (row, by how much), microseconds.
+
+    time, received: (n,) of one device. Over AROUND rows before and after, in order of receipt, the smallest delay
+    changes for good; a single late row changes neither.
+    """
+    order = np.lexsort((time, received))
+    delay = (received - time)[order]
+    if len(delay) < 2 * AROUND:
+        return []
+    lowest = np.lib.stride_tricks.sliding_window_view(delay, AROUND).min(axis=1)
+    change = lowest[:-AROUND] - lowest[AROUND:]  # before less after: a clock that gains makes delays smaller
+    places = np.flatnonzero(np.abs(change) >= least)
+    sign = np.sign(change[places])
+    groups = np.split(places, np.flatnonzero((np.diff(places) > 1) | (np.diff(sign) != 0)) + 1)
+    found = []
+    for group in groups if len(places) else ():
+        edge = group[-1] if change[group[0]] > 0 else group[0]  # smaller delays show early, larger ones late
+        by = int(change[group[np.argmax(np.abs(change[group]))]])
+        found.append((int(order[edge + AROUND]), by))
+    return found
+
+
+def turns(time: Ints, device: NDArray[np.int32]) -> Ints:
+    """Rows, in the order of a file, that are earlier than the device's row before: a counter that began again, a clock
+    that was set back, or rows that came late."""
+    order = np.argsort(device, kind="stable")
+    back = (np.diff(time[order]) < 0) & (np.diff(device[order]) == 0)
+    found: Ints = np.sort(order[1:][back])
+    return found
