@@ -46,8 +46,12 @@ bench: peers ## every benchmark; results in benchmarks/results
 bench-%: peers ## one benchmark: make bench-flow
 	@python -m benchmarks.$*
 
-ui: setup ## Prefect's server with its UI, and the flows served from it
-	@python -m flows.serve
+ui: setup ## the loop that runs by itself: Prefect's server and UI, worker, deployments, Evidently's UI; ends by `fleetloop down`
+	@fleetloop up
+
+.PHONY: screenshots
+screenshots: setup ## docs/run-page.png and docs/runs.png, of the newest run on the server that `make ui` started
+	@python infra/screenshots.py
 
 readme: setup ## the README's outputs and pictures, from the last laps
 	@python infra/readme.py

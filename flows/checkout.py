@@ -45,9 +45,9 @@ def copy_checkout(root: Path, folder: Path) -> Path:
     What Python and numba compiled comes along.
     """
     (folder / ".dvc").mkdir(parents=True)
-    for name in _CODE:
+    for name in filter(lambda name: (root / name).is_dir(), _CODE):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
-    for name in _SETTINGS:
+    for name in filter(lambda name: (root / name).is_file(), _SETTINGS):
         shutil.copyfile(root / name, folder / name)
     fit_dvc_to_git(folder)
     return folder

@@ -47,9 +47,16 @@ def quiet_libraries() -> None:
 def local_prefect(root: Path) -> None:
     """Point Prefect at a home below the checkout unless the user chose a home or a server. Call before importing it.
 
-    With a server chosen (PREFECT_API_URL) that one is used; else Prefect starts a temporary one.
+    With a server chosen (PREFECT_API_URL) that one is used; else the one of `fleetloop up` where it runs; else Prefect
+    starts a temporary one.
     """
+    from flows.up.control import running
+
     quiet_libraries()
+    plan = running(root)
+    if plan is not None:
+        os.environ.setdefault("PREFECT_API_URL", f"{plan.server_url}/api")
+        os.environ.setdefault("FLEETLOOP_PAGES", plan.pages_url)
     if not {"PREFECT_API_URL", "PREFECT_HOME"} & set(os.environ):
         home = root / ".fleetloop" / "prefect"
         home.mkdir(parents=True, exist_ok=True)  # Prefect makes a folder, not its parents

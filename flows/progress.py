@@ -14,7 +14,9 @@ from prefect.states import Completed, Failed
 
 from flows.graph import Step, needed_for
 from flows.reproduce import Ending, Processes, reproduce
-from pipelines.errors import PipelineError
+from flows.reproduce import State as Way
+from flows.why import Why
+from pipelines.errors import PipelineError, Refused
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,19 @@ class Failure:
 
 @dataclass
 class Lap:
-    """One lap of some use cases in one checkout."""
+    """One lap of some use cases in one checkout. home: the checkout whose release store and history it serves.
+
+    may_publish: raises where the lap has lost its right to act on the world.
+    """
 
     root: Path
     names: list[str]
     processes: Processes
+    home: Path
+    why: Why
+    replace: bool = False
+    may_publish: Callable[[], None] = lambda: None
+    lock_before: str = ""
     steps: tuple[Step, ...] = ()
     endings: dict[str, Ending] = field(default_factory=dict)
 
@@ -50,7 +60,8 @@ class Lap:
             name, sentence = work()
         except PipelineError as error:
             reason = f"{address}: {' '.join(str(error).split())}"
-            ending = Ending("Failed", time.monotonic() - began, reason, error.exit_code, error.retryable)
+            how: Way = "Held" if isinstance(error, Refused) else "Failed"
+            ending = Ending(how, time.monotonic() - began, reason, error.exit_code, error.retryable)
             return self.ended(address, ending)
         except Exception as error:
             get_run_logger().exception("a defect of fleetloop")

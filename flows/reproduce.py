@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -18,9 +16,10 @@ from typing import Literal
 
 from flows.environment import child_environment
 from flows.graph import Step
+from flows.guard import Guard, end_groups
 from flows.outcome import forget_outcome, read_outcome
 
-State = Literal["Ran", "Unchanged", "Restored", "Skipped", "Refused", "Failed", "Killed"]
+State = Literal["Ran", "Unchanged", "Restored", "Skipped", "Refused", "Held", "Failed", "Killed"]
 
 _UNCHANGED = re.compile(r"^Stage '.*' didn't change, skipping")
 _RESTORED = re.compile(r"^Stage '.*' is cached - skipping run")
@@ -33,7 +32,6 @@ _CHATTER = re.compile(
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
 
 _PATIENCE_S = 1800.0  # how long DVC's locks may be held by somebody else before the stage gives up
-_GRACE_S = 5.0  # between asking a process group to end and killing it
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class Processes:
         self.slots = threading.BoundedSemaphore(side_by_side or os.cpu_count() or 1)
         self._running: set[subprocess.Popen[str]] = set()
         self._lock = threading.Lock()
+        self._guard = Guard()
         self.ended = False
 
     def start(self, command: list[str], root: Path) -> subprocess.Popen[str]:
@@ -74,13 +73,15 @@ class Processes:
                 start_new_session=True,
             )
             self._running.add(process)
+            self._guard.watch(process.pid)
             return process
 
     def forget(self, process: subprocess.Popen[str]) -> None:
         """End what is left of the process's group, and drop it."""
-        _end_group(process)
+        end_groups({process.pid}, reap=process.poll)
         with self._lock:
             self._running.discard(process)
+            self._guard.forget(process.pid)
 
     def end(self) -> None:
         """End every group and start no more."""
@@ -88,7 +89,8 @@ class Processes:
             self.ended = True
             running = list(self._running)
         for process in running:
-            _end_group(process)
+            end_groups({process.pid}, reap=process.poll)
+        self._guard.dismiss()
 
 
 def reproduce(root: Path, step: Step, processes: Processes, log: Callable[[str], None]) -> Ending:
@@ -166,26 +168,3 @@ def _dvc_reason(lines: list[str]) -> str:
     if "No space left on device" in " ".join(lines):
         return "no space left on the disk; free some and run again"
     return reason
-
-
-def _end_group(process: subprocess.Popen[str]) -> None:
-    """Ask the whole group to end; kill what is left after a grace period. A group that is gone already is fine."""
-    if not _signal_group(process, signal.SIGTERM):
-        return
-    deadline = time.monotonic() + _GRACE_S
-    while time.monotonic() < deadline and _group_lives(process):
-        time.sleep(0.05)
-    _signal_group(process, signal.SIGKILL)
-
-
-def _group_lives(process: subprocess.Popen[str]) -> bool:
-    process.poll()  # reap it, so that a dead leader does not count as alive
-    return _signal_group(process, 0)
-
-
-def _signal_group(process: subprocess.Popen[str], number: int) -> bool:
-    """False where no process of the group is left."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-        return True
-    return False

@@ -1,4 +1,4 @@
-"""The flow `retrain`: take the raw files that arrived since into the dataset, run the lap, publish."""
+"""The flow `retrain`: with the governor's leave, take in the raw files that arrived since, run the lap, publish."""
 
 from __future__ import annotations
 
@@ -7,35 +7,97 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.checkout import one_lap_at_a_time
-from flows.lap import lap
+from flows.errand import Errand, ended_clearly, run_errand
+from flows.governor import Answer, Cause, Ledger, Outcome
+from flows.graph import Step
 from flows.raw import track
-from pipelines.errors import PipelineError
+from flows.reproduce import Processes, reproduce
+from flows.show import show_decision
+from flows.snapshot import counts
+from flows.steps import RUNNER
+from flows.tenure import Tenure
+from flows.why import Why
 from pipelines.files import Place
 from pipelines.params import load_params
+from pipelines.release import open_store
+
+
+@flow(name="retrain", flow_run_name="{use_case}-{cause}", task_runner=RUNNER, persist_result=False)
+def retrain(
+    use_case: str,
+    root: str = ".",
+    workspace: bool = False,
+    cause: Cause = "hand",
+    by: str = "",
+    replace: bool = False,
+) -> Any:
+    """One more lap of `use_case` over all raw files that are there now, if the governor lets it begin.
+
+    Parameters and ending as `lap`'s; where the governor declines, the state is Completed by the name Declined, and its
+    data is {use case: (1, reason)}. What waits for a retraining is read from the store, never from an event.
+    """
+    log = get_run_logger()
+    log.info("retrain %s, cause: %s", use_case, cause)
+    home, run = Path(root).resolve(), str(flow_run.id)
+    return ended_clearly([use_case], lambda: _govern(use_case, home, cause, Why(cause, by, run), workspace, replace))
+
+
+def _govern(use_case: str, home: Path, cause: Cause, why: Why, workspace: bool, replace: bool) -> State[Any]:
+    run = why.run
+    case = load_params(home).use_case(use_case)
+    ledger = Ledger(open_store(Place(home)), use_case, case.retrain)
+    answer = ledger.ask(cause, run)
+    show_decision(use_case, why, answer)
+    if not answer.admitted:
+        return _declined(use_case, answer)
+    with Tenure(ledger, run, get_run_logger()) as tenure:
+
+        def prepare(root: Path) -> State[Any] | None:
+            return _weigh(use_case, case.dataset, root, ledger, run)
+
+        errand = Errand("retrain", home, [use_case], why, replace, prepare, tenure.check)
+        state = run_errand(errand, workspace)
+        tenure.ends(_outcome(state), str(state.message))
+        return state
 
 
 @task(name="take in raw files", cache_policy=NO_CACHE, persist_result=False)
 def take_in(root: Path, dataset: str) -> None:
-    """Let DVC track what now stands in data/raw/<dataset>."""
+    """Let DVC track what now stands in data/raw/<dataset>, and bring the tables up to it."""
+    log = get_run_logger()
     track(root, dataset)
     files = sum(1 for path in Place(root).raw(dataset).rglob("*") if path.is_file())
-    get_run_logger().info("%s: %d raw files", dataset, files)
+    log.info("%s: %d raw files", dataset, files)
+    processes = Processes()
+    try:
+        reproduce(root, Step(f"ingest@{dataset}", ()), processes, log.info)  # a failure is the lap's own to tell
+    finally:
+        processes.end()
 
 
-@flow(name="retrain", persist_result=False)
-def retrain(use_case: str, root: str = ".") -> Any:
-    """One more lap of `use_case` over all raw files that are there now. Same ending as `lap`."""
-    place = Path(root).resolve()
-    with one_lap_at_a_time(place, get_run_logger().warning):
-        try:
-            dataset = load_params(place).use_case(use_case).dataset
-            take_in(place, dataset)
-        except PipelineError as error:
-            return Failed(message=str(error), data={use_case: (error.exit_code, str(error))})
-        ending: Any = lap([use_case], root, return_state=True)
-        kind = Completed if ending.is_completed() else Failed
-        return kind(message=ending.message, data=ending.result(raise_on_failure=False))
+def _weigh(use_case: str, dataset: str, root: Path, ledger: Ledger, run: str) -> State[Any] | None:
+    """Take the new data in and ask the governor whether they are worth a run; the ending where they are not."""
+    with one_lap_at_a_time(root, get_run_logger().warning):
+        take_in(root, dataset)
+    answer = ledger.weigh(run, counts(root, dataset))
+    return None if answer.admitted else _declined(use_case, answer)
+
+
+def _declined(use_case: str, answer: Answer) -> State[Any]:
+    get_run_logger().info("the governor declines: %s", answer.reason)
+    reason = f"not retrained: {answer.reason}"
+    if answer.rule == "lease":
+        return Failed(message=reason, data={use_case: (2, reason)})
+    return Completed(name="Declined", message=reason, data={use_case: (1, reason)})
+
+
+def _outcome(state: State[Any]) -> Outcome:
+    if state.name in ("Held", "Declined"):
+        return "held" if state.name == "Held" else ""
+    return "published" if state.is_completed() else "failed"

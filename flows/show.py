@@ -1,4 +1,4 @@
-"""What a lap leaves behind to look at: Prefect artifacts, and the HTML report beside the checkout's data."""
+"""What a run leaves to look at on its page in Prefect's UI: artifacts, with links to the papers that it kept."""
 
 from __future__ import annotations
 
@@ -6,49 +6,140 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
+from flows.governor import Answer
+from flows.papers import changed_stages, keep_papers, lock_change, pages, url_of
+from flows.why import Why
 from pipelines.files import Place
+from pipelines.report.words import label, metric, number
 
 if TYPE_CHECKING:
     from flows.progress import Lap
 
+_LOCK_LINES = 200  # of dvc.lock's change that the page shows; the whole is one `dvc diff` away
+_FIGURES = ("truth", "reliability", "cost", "story")
+
 
 def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
-    """Write the report and the artifacts; the ending's name and a sentence. "Skipped" where nothing was evaluated.
+    """Write the report, keep the papers, make the artifacts; the ending's name and a sentence.
 
-    A refusal still has a report: it is where one reads why. Raises DataError where a file of the lap is missing.
+    "Skipped" where nothing was evaluated. A refusal still has a report: it is where one reads why. Raises DataError
+    where a file of the lap is missing.
     """
     place = Place(lap.root)
     gates = place.room(use_case, "evaluate") / "gates.json"
     if not gates.exists():
         return "Skipped", "nothing was evaluated, so there is nothing to report"
+    from pipelines.params import load_params
     from pipelines.report.lap import write_report
 
-    key = use_case.replace("_", "-").lower()
-    _gates(key, use_case, gates)
-    _scores(key, use_case, place.room(use_case, "evaluate") / "metrics.json")
     page = write_report(place, use_case)
-    create_markdown_artifact(
-        f"# {use_case}\n\n[{page.name}]({page.as_uri()})\n\n`{page}`", key=f"{key}-report", description="Report"
-    )
+    dataset = load_params(lap.root).use_case(use_case).dataset
+    papers = keep_papers(lap.root, lap.home, lap.why.run, use_case, dataset)
+    _gates(use_case, gates)
+    _scores(use_case, place.room(use_case, "evaluate") / "metrics.json")
+    _figures(lap.home, papers, use_case)
+    _lock(lap, use_case)
+    _about(lap, papers, use_case, dataset)
     return "Ran", f"report: {page}"
 
 
-def _gates(key: str, use_case: str, path: Path) -> None:
+def show_comparison(lap: Lap, use_case: str) -> None:
+    """The candidate beside the champion, where they were compared."""
+    from flows.publish import comparison_path
+
+    path = comparison_path(Place(lap.root), use_case)
+    if not path.exists():
+        return
+    found: dict[str, Any] = json.loads(path.read_text())
+    one, other = found["candidate"], found["champion"]
+    name = metric(found["measure"])
+    rows = [
+        _beside(name, one["loss"], other["loss"]),
+        {"figure": f"{name}: difference, 95 %", "candidate": f"{number(found['low'])} to {number(found['high'])}"},
+        _beside("cost a device", one["cost"], other["cost"]),
+        _beside("failures warned in time", one["warned"], other["warned"]),
+        {"figure": "rows, devices", "candidate": f"{found['rows']:,}, {found['devices']}"},
+    ]
+    champion = f"champion (release {found['version']})"
+    told = [{"figure": r["figure"], "candidate": r["candidate"], champion: r.get("champion", "")} for r in rows]
+    create_table_artifact(told, key=_key(use_case, "against-champion"), description=found["sentence"])
+
+
+def show_decision(use_case: str, why: Why, answer: Answer) -> None:
+    """What the governor said, and to whom."""
+    verdict = "admitted" if answer.admitted else f"declined ({answer.rule})"
+    text = f"**{verdict}**: {answer.reason}\n\ncause: {why.cause}"
+    create_markdown_artifact(text, key=_key(use_case, "governor"), description="The governor's decision")
+
+
+def _beside(figure: str, candidate: float | None, champion: float | None) -> dict[str, str]:
+    return {"figure": figure, "candidate": number(candidate), "champion": number(champion)}
+
+
+def _about(lap: Lap, papers: Path, use_case: str, dataset: str) -> None:
+    """Parameters, cause, data, and links to the papers."""
+    facts = {"use case": use_case, "cause": lap.why.cause, "run by": lap.why.facts().get("by", "")}
+    facts |= {"dataset": dataset, "checkout": str(lap.root), "compared with the champion": str(not lap.replace).lower()}
+    there = Place(papers)
+    links = {
+        "Lap report": there.untracked(use_case, "report").with_suffix(".html"),
+        "Model card": there.room(use_case, "evaluate") / "card" / "card.md",
+        "Data Docs of the contract": there.untracked(dataset, "validate") / "docs" / "index.html",
+        "Comparison in figures": there.untracked(use_case, "release") / "comparison.json",
+    }
+    lines = [f"# {use_case}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
+    lines += [f"- [{name}]({url_of(lap.home, path)})" for name, path in links.items() if path.exists()]
+    lines += [f"- [Evidently report of the newest judgement]({url})" for url in _newest_judgement(lap.home, use_case)]
+    create_markdown_artifact("\n".join(lines), key=_key(use_case, "report"), description="The run, and its papers")
+
+
+def _newest_judgement(home: Path, use_case: str) -> list[str]:
+    folder = pages(home) / "watch" / use_case
+    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
+    return [url_of(home, folder / str(max(numbers)) / "report.html")] if numbers else []
+
+
+def _gates(use_case: str, path: Path) -> None:
     rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
-    create_table_artifact([_flat(row) for row in rows], key=f"{key}-gates", description=f"Gates of {use_case}")
+    create_table_artifact([_flat(row) for row in rows], key=_key(use_case, "gates"), description=f"Gates of {use_case}")
 
 
-def _scores(key: str, use_case: str, path: Path) -> None:
+def _scores(use_case: str, path: Path) -> None:
     """One row a model, its test metrics as columns."""
     metrics: dict[str, Any] = json.loads(path.read_text())
     rows = [
-        {"model": model, **_flat(found["test"])}
+        {"model": label(model)} | {metric(name): value for name, value in _flat(found["test"]).items()}
         for model, found in metrics.items()
         if isinstance(found, dict) and isinstance(found.get("test"), dict)
     ]
-    create_table_artifact(rows, key=f"{key}-scores", description=f"Scores of {use_case} on the test side")
+    create_table_artifact(rows, key=_key(use_case, "scores"), description=f"Scores of {use_case} on the test side")
+
+
+def _figures(home: Path, papers: Path, use_case: str) -> None:
+    """The card's figures as pictures, where a browser can reach them."""
+    for name in _FIGURES:
+        path = Place(papers).room(use_case, "evaluate") / "card" / f"{name}.svg"
+        url = url_of(home, path)
+        if path.exists() and url.startswith("http"):
+            create_image_artifact(url, key=_key(use_case, f"figure-{name}"), description=f"{use_case}: {name}")
+
+
+def _lock(lap: Lap, use_case: str) -> None:
+    """What changed in dvc.lock since the lap began."""
+    path = lap.root / "dvc.lock"
+    after = path.read_text() if path.exists() else ""
+    lines = lock_change(lap.lock_before, after)
+    shown, left = lines[:_LOCK_LINES], len(lines) - _LOCK_LINES
+    stages = ", ".join(changed_stages(lap.lock_before, after)) or "nothing"
+    more = [f"… and {left} lines more"] if left > 0 else []
+    text = "\n".join([f"Changed: {stages}", "", "```diff", *shown, *more, "```"])
+    create_markdown_artifact(text, key=_key(use_case, "dvc-lock"), description="dvc.lock before and after")
+
+
+def _key(use_case: str, name: str) -> str:
+    return f"{use_case.replace('_', '-').lower()}-{name}"
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from flows.checkout import one_lap_at_a_time
 from flows.environment import local_prefect
+from flows.governor import Cause
 from flows.server import lost_server_told, start_temporary_server
 
-_MARKS = {"Ran": ("✓", "green"), "Unchanged": ("=", "cyan"), "Restored": ("↺", "cyan"), "Skipped": ("-", "dim")}
+_MARKS = {
+    "Ran": ("✓", "green"),
+    "Unchanged": ("=", "cyan"),
+    "Restored": ("↺", "cyan"),
+    "Skipped": ("-", "dim"),
+    "Held": ("‖", "yellow"),
+}
 _BAD = ("✗", "bold red")
 
 
@@ -49,30 +56,52 @@ def _engine(record: logging.LogRecord) -> bool:
     return record.module in ("task_engine", "flow_engine", "engine", "_engine")
 
 
-def run_in_terminal(root: Path, flow: Literal["lap", "retrain"], use_cases: list[str]) -> dict[str, tuple[int, str]]:
-    """Run the flow here, with its progress on the terminal; {use case: (exit code, reason)} of those that failed."""
+def run_in_terminal(root: Path, run: Callable[[], Any]) -> dict[str, tuple[int, str]]:
+    """Run a flow here, with its progress on the terminal; {use case: (exit code, reason)} of those that failed.
+
+    run: imports the flow and calls it with return_state=True; called once Prefect's server is there.
+    """
     local_prefect(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # our own lines take its place
     console = Console()
     with one_lap_at_a_time(root, lambda words: console.print(words, style="yellow", soft_wrap=True)):
-        state = _run(flow, use_cases, root, console)
+        state = _run(run, root, console)
     failures: Any = state.result(raise_on_failure=False)
     if isinstance(failures, dict):
         return failures
     raise failures if isinstance(failures, BaseException) else RuntimeError(state.message or "the flow ended badly")
 
 
-def _run(flow: Literal["lap", "retrain"], use_cases: list[str], root: Path, console: Console) -> Any:
+def lap_here(root: Path, use_cases: list[str], replace: bool = False) -> dict[str, tuple[int, str]]:
+    """The flow `lap` in the checkout. replace: the gates alone decide, without a comparison with the champion."""
+
+    def run() -> Any:
+        from flows.lap import lap
+
+        return lap(use_cases, str(root), replace=replace, return_state=True)
+
+    return run_in_terminal(root, run)
+
+
+def retrain_here(root: Path, use_case: str, cause: Cause, replace: bool = False) -> dict[str, tuple[int, str]]:
+    """The flow `retrain` in the checkout, asking the governor for `cause`."""
+
+    def run() -> Any:
+        from flows.retrain import retrain
+
+        return retrain(use_case, str(root), cause=cause, replace=replace, return_state=True)
+
+    return run_in_terminal(root, run)
+
+
+def _run(run: Callable[[], Any], root: Path, console: Console) -> Any:
     wait_for_server = start_temporary_server(root)
     with console.status(f"starting Prefect ({os.environ['PREFECT_API_URL']})"):
-        from flows.lap import lap
-        from flows.retrain import retrain
+        import flows.lap  # noqa: F401  (while the server starts; Prefect sets its logging up now, not under our handler)
 
         wait_for_server()
     with _shown(console):
-        if flow == "retrain":
-            return retrain(use_cases[0], str(root), return_state=True)
-        return lap(use_cases, str(root), return_state=True)
+        return run()
 
 
 @contextmanager

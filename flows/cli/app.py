@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import active, contract, data, features, field, quarantine, runs, split, stage
+from flows.cli import active, contract, data, features, field, operate, quarantine, releases, runs, split, stage
 
 _ABOUT = """A fleet's raw telemetry to a gated, quantized model on its gateways, and back.
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_CHOOSE, _DATA, _LAP, _FIELD = "Choose", "Data", "Run", "Field"
+_CHOOSE, _DATA, _LAP, _RELEASE, _FIELD, _LOOP = "Choose", "Data", "Run", "Release", "Field", "Loop"
 
 app.command("use-cases", rich_help_panel=_CHOOSE)(active.use_cases)
 app.command(rich_help_panel=_CHOOSE)(active.activate)
@@ -38,9 +38,16 @@ app.add_typer(features.app, name="features", rich_help_panel=_DATA)
 app.add_typer(split.app, name="split", rich_help_panel=_DATA)
 app.command(rich_help_panel=_LAP)(runs.run)
 app.command(rich_help_panel=_LAP)(runs.retrain)
+app.command(rich_help_panel=_LAP)(runs.backfill)
 app.command(rich_help_panel=_LAP)(runs.report)
 app.command(rich_help_panel=_LAP)(runs.compare)
 app.command(rich_help_panel=_LAP)(stage.stage)
+app.command(rich_help_panel=_RELEASE)(releases.history)
+app.command(rich_help_panel=_RELEASE)(releases.restore)
+app.command(rich_help_panel=_RELEASE)(releases.governor)
 app.command(rich_help_panel=_FIELD)(field.score)
 app.command(rich_help_panel=_FIELD)(field.watch)
 app.command(rich_help_panel=_FIELD)(field.tickets)
+app.command(rich_help_panel=_LOOP)(operate.up)
+app.command(rich_help_panel=_LOOP)(operate.status)
+app.command(rich_help_panel=_LOOP)(operate.down)

@@ -18,7 +18,8 @@ from pipelines.export.contents import Facts, bundle_files
 from pipelines.export.graphs import Exported, export_model, model_inputs, named, predict
 from pipelines.export.latency import measure
 from pipelines.export.parity import assert_parity, compare
-from pipelines.export.replay import Graph, Replayed, pick_devices, replay
+from pipelines.export.pick import pick_devices
+from pipelines.export.replay import Graph, Replayed, replay
 from pipelines.export.report import Quality, report
 from pipelines.params import DecisionParams, ExportSpec
 from pipelines.tasks import Task

@@ -3,6 +3,7 @@
 from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, PairRule, SimulateSpec, Storage
 from pipelines.params.expand import expand
 from pipelines.params.load import Active, Params, load_params
+from pipelines.params.loop import ReleaseSpec, RetrainSpec
 from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
 from pipelines.params.source import (
     ChannelField,
@@ -54,6 +55,8 @@ __all__ = [
     "PairRule",
     "Params",
     "RecurrentSpec",
+    "ReleaseSpec",
+    "RetrainSpec",
     "SimulateSpec",
     "SourceSpec",
     "SplitSpec",

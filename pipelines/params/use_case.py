@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from fleetloop_edge.spec import FeatureSpec
 from pipelines.frozen import Frozen
+from pipelines.params.loop import ReleaseSpec, RetrainSpec
 from pipelines.tasks import TaskSpec
 
 
@@ -172,6 +173,8 @@ class UseCaseSpec(Frozen):
     decision: DecisionParams = DecisionParams()
     export: ExportSpec
     watch: WatchSpec = WatchSpec()
+    release: ReleaseSpec = ReleaseSpec()
+    retrain: RetrainSpec = RetrainSpec()
 
     @model_validator(mode="after")
     def _norms_are_learnt(self) -> UseCaseSpec:

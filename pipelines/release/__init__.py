@@ -6,7 +6,9 @@ import os
 
 from pipelines.errors import ParamsError
 from pipelines.files import Place
-from pipelines.release.publish import FileFacts, Release, champion, fetch, publish
+from pipelines.release.history import history, withdrawn
+from pipelines.release.publish import champion, fetch, publish, restore
+from pipelines.release.record import FileFacts, Release
 from pipelines.release.store import Store
 
 
@@ -29,4 +31,15 @@ def open_store(place: Place, url: str | None = None) -> Store:
     return S3Store(bucket, prefix.strip("/"))
 
 
-__all__ = ["FileFacts", "Release", "Store", "champion", "fetch", "open_store", "publish"]
+__all__ = [
+    "FileFacts",
+    "Release",
+    "Store",
+    "champion",
+    "fetch",
+    "history",
+    "open_store",
+    "publish",
+    "restore",
+    "withdrawn",
+]

@@ -35,7 +35,28 @@ def stub_checkout(folder: Path, **commands: str) -> Path:
     for name, command in commands.items():
         stages[name]["do"]["cmd"] = command.replace("{item}", "${item}")
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (folder / "params.yaml").write_text(yaml.safe_dump(_params()))
     return folder
+
+
+def _params() -> dict[str, Any]:
+    """Dataset d, use cases a and b; candidates are not compared with the champion: these bundles hold no model."""
+    channel = {"unit": "", "min": 0, "max": 1}
+    source = {"files": "x", "device": "d", "time": {"field": "t"}, "channels": {"flow": {"field": "flow"}}}
+    case = {
+        "title": "A stub",
+        "dataset": "d",
+        "task": {"kind": "remaining_useful_life", "cap": 30},
+        "features": {"trailing": [], "sequence": {"steps": 2}},
+        "evaluate": {"gates": []},
+        "export": {"int8_score_error_max": 1.0},
+        "release": {"rule": "gates"},
+    }
+    return {
+        "active": {"datasets": ["d"], "use_cases": {"a": {"dataset": "d"}, "b": {"dataset": "d"}}},
+        "datasets": {"d": {"title": "D", "period_s": 1, "channels": {"flow": channel}, "sources": {"s": source}}},
+        "use_cases": {"a": case, "b": case},
+    }
 
 
 def _stage(items: list[str], command: str, deps: list[str], outs: list[str]) -> dict[str, Any]:
@@ -64,7 +85,7 @@ def run_lap(folder: Path, *use_cases: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     from flows.cli.failure import failing_clearly
-    from flows.terminal import run_in_terminal
+    from flows.terminal import lap_here
 
     with failing_clearly():
-        print(json.dumps(run_in_terminal(Path(sys.argv[1]), "lap", sys.argv[2:])))
+        print(json.dumps(lap_here(Path(sys.argv[1]), sys.argv[2:])))

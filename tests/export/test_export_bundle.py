@@ -8,9 +8,9 @@ import pytest
 from fleetloop_edge.bundle import load
 from pipelines.errors import DataError, Refused
 from pipelines.evaluate import epoch_seconds
+from pipelines.export import pick_devices
 from pipelines.export.contents import files_hash, without_pictures
 from pipelines.export.make import make_bundle
-from pipelines.export.replay import pick_devices
 from tests.builders.exports import facts, material, rules
 
 

@@ -2,10 +2,7 @@
 
 import json
 import shutil
-import signal
 import subprocess
-import threading
-import time
 
 import pytest
 import yaml
@@ -82,25 +79,3 @@ def test_retrain_takes_the_new_raw_files_in_and_publishes_a_higher_version(own, 
     run(own, "fleetloop", "retrain", "pumps")
     assert json.loads((own / "data/pumps/ingest/report.json").read_text())["records"] > rows
     assert champion(open_store(Place(own)), "pumps").version == 2
-
-
-def test_the_served_flows_run_from_the_server_s_queue(own, prefect_server):
-    server = subprocess.Popen(
-        ["python", "-m", "flows.serve"], cwd=own, env={**child_environment(own), "PREFECT_RUNNER_POLL_FREQUENCY": "2"},
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    threading.Thread(target=server.stdout.read, daemon=True).start()
-    try:
-        _until(lambda: "lap/lap" in run(own, "prefect", "deployment", "ls"))
-        run(own, "prefect", "deployment", "run", "lap/lap")
-        _until(lambda: champion(open_store(Place(own)), "pumps") is not None)
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=60)
-
-
-def _until(happened, seconds=180):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(1)

@@ -1,0 +1,95 @@
+"""What a flow is sent to do: some use cases of a checkout, in place or in a workspace of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+
+from flows.notify import notify
+from flows.progress import Lap
+from flows.reproduce import Processes
+from flows.steps import go_round
+from flows.why import Why
+from flows.workspace import drop_workspace, keep_results, open_workspace
+from pipelines.errors import PipelineError
+from pipelines.params import load_params
+
+
+@dataclass(frozen=True)
+class Errand:
+    """flow: its name. home: the checkout that it serves. replace: publish by the gates alone.
+
+    prepare: what is done in the run's checkout before the lap; a state ends the errand there. may_publish: raises where
+    the run has lost its right to act on the world.
+    """
+
+    flow: str
+    home: Path
+    names: list[str]
+    why: Why
+    replace: bool = False
+    prepare: Callable[[Path], State[Any] | None] = lambda root: None
+    may_publish: Callable[[], None] = lambda: None
+
+
+def run_errand(errand: Errand, workspace: bool) -> State[Any]:
+    """Run the lap in place or in its own workspace, keep what it made, tell who asked to be told; the end's state.
+
+    Raises PipelineError where the workspace cannot be made.
+    """
+    state = _in_workspace(errand) if workspace else _go(errand, errand.home)
+    if state.is_failed():
+        notify(errand.home, "held" if state.name == "Held" else "failure", errand.names, str(state.message), errand.why)
+    return state
+
+
+def ended_clearly(names: list[str], work: Callable[[], State[Any]]) -> State[Any]:
+    """The state of `work`, or a Failed one that says in one line what a person has to do."""
+    try:
+        return work()
+    except PipelineError as error:
+        return Failed(message=str(error), data={name: (error.exit_code, str(error)) for name in names})
+
+
+def _in_workspace(errand: Errand) -> State[Any]:
+    params = load_params(errand.home)
+    datasets = dict.fromkeys(params.use_case(name).dataset for name in errand.names)
+    folder = open_workspace(errand.home, errand.why.run, datasets)
+    get_run_logger().info("workspace: %s", folder)
+    kept = False
+    try:
+        state = _go(errand, folder)
+        if state.name in ("Completed", "Held"):
+            label = f"{errand.flow}/{'+'.join(errand.names)}"
+            where = keep_results(errand.home, folder, label, _message(errand, state))
+            kept = True
+            get_run_logger().info("what the run made: %s", where)
+        return state
+    finally:
+        if not kept:
+            drop_workspace(folder)
+
+
+def _go(errand: Errand, root: Path) -> State[Any]:
+    lock = root / "dvc.lock"
+    before = lock.read_text() if lock.exists() else ""
+    stop = errand.prepare(root)
+    if stop is not None:
+        return stop
+    lap = Lap(
+        root, errand.names, Processes(), errand.home, errand.why, errand.replace, errand.may_publish,
+        before,
+    )  # fmt: skip
+    return go_round(lap)
+
+
+def _message(errand: Errand, state: State[Any]) -> str:
+    ending = "held" if state.name == "Held" else "done"
+    first = f"{errand.flow} {', '.join(errand.names)}: {ending} (cause: {errand.why.cause})"
+    return f"{first}\n\n{state.message}\n\nFlow run {errand.why.run}\n"

@@ -1,0 +1,134 @@
+"""A run's own workspace beside the engineer's checkout: a clone, or a copy where there is no git, on the shared cache.
+
+What the run made becomes a branch of the checkout's repository, or stays as a folder where there is no git: `dvc repro`
+there runs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from flows.checkout import copy_checkout, fit_dvc_to_git
+from flows.environment import child_environment
+from pipelines.errors import DataError, StoreError
+from pipelines.files import Place
+
+KEPT = 10
+"""Workspaces without git that stay, the newest; with git the branches stay and the workspaces go."""
+
+_AUTHOR = ("-c", "user.name=fleetloop", "-c", "user.email=fleetloop@localhost")
+_LINKS = "reflink,hardlink,symlink,copy"
+
+
+def workspaces(home: Path) -> Path:
+    """The folder that holds a checkout's workspaces."""
+    return home / ".fleetloop" / "workspaces"
+
+
+def open_workspace(home: Path, name: str, datasets: Iterable[str]) -> Path:
+    """A checkout of `home`'s last commit (of its files as they are, without git) with the datasets' raw files.
+
+    DVC's cache and run-cache are those of `home`: what either has computed the other finds. Raises DataError where the
+    repository or the raw files cannot be read.
+    """
+    folder = workspaces(home) / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if has_commits(home):
+        _git(home, "clone", "--quiet", str(home), str(folder))
+        _take_compiled(home, folder)
+    else:
+        copy_checkout(home, folder)
+    if (home / "dvc.lock").exists() and not (folder / "dvc.lock").exists():
+        shutil.copyfile(home / "dvc.lock", folder / "dvc.lock")
+    _share_cache(home, folder)
+    for dataset in datasets:
+        raw = Place(home).raw(dataset)
+        if not raw.is_dir():
+            raise DataError(f"{raw} does not exist; bring its files by `fleetloop data add {dataset} FOLDER`")
+        shutil.copytree(raw, Place(folder).raw(dataset))  # no links: a vendor may go on writing into a file
+    _dvc(folder, "checkout", "--quiet", "--allow-missing")
+    return folder
+
+
+def keep_results(home: Path, folder: Path, label: str, message: str) -> str:
+    """Turn what the run made into a branch of `home`'s repository, or leave the folder; where it is, in words.
+
+    label: the branch's name up to the workspace's own, as in retrain/pumps.
+    """
+    if not (folder / ".git").exists():
+        _prune(home)
+        return f"folder {folder}"
+    branch = f"{label}/{folder.name}"
+    _git(folder, "checkout", "--quiet", "-b", branch)
+    for path in ("params.yaml", "dvc.yaml", "dvc.lock", "data"):
+        if (folder / path).exists():
+            _git(folder, "add", "--", path)
+    _git(folder, *_AUTHOR, "commit", "--quiet", "--allow-empty", "-m", message)
+    _git(folder, "push", "--quiet", "origin", f"{branch}:{branch}")
+    drop_workspace(folder)
+    return f"branch {branch}"
+
+
+def drop_workspace(folder: Path) -> None:
+    """Remove a workspace; what DVC made in it stays in the cache."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_commits(root: Path) -> bool:
+    """Whether there is a git history here, and a git program to read it."""
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return False
+    return _run(root, ["git", "rev-parse", "--quiet", "--verify", "HEAD"]).returncode == 0
+
+
+def _take_compiled(home: Path, folder: Path) -> None:
+    """Files that are the same keep their times: what Python and numba compiled from them is not compiled again."""
+    for source in folder.rglob("*.py"):
+        original = home / source.relative_to(folder)
+        if original.exists() and filecmp.cmp(original, source, shallow=False):
+            shutil.copystat(original, source)
+    for code in ("edge", "pipelines", "flows"):
+        for compiled in (home / code).rglob("__pycache__"):
+            target = folder / compiled.relative_to(home)
+            if target.parent.is_dir():
+                shutil.copytree(compiled, target, dirs_exist_ok=True)
+
+
+def _share_cache(home: Path, folder: Path) -> None:
+    from dvc.config import Config
+
+    fit_dvc_to_git(folder)
+    mine = Config(dvc_dir=str(home / ".dvc"), validate=False)
+    with Config(dvc_dir=str(folder / ".dvc"), validate=False).edit("local") as local:
+        local["remote"] = mine.read("local").get("remote", {})
+        cache = mine.get("cache", {}).get("dir") or str(home / ".dvc" / "cache")
+        local["cache"] = {"dir": str((home / ".dvc" / cache).resolve()), "type": _LINKS}
+
+
+def _prune(home: Path) -> None:
+    """The oldest folders go; a run in flight is among the newest."""
+    with contextlib.suppress(OSError):
+        by_age = sorted(workspaces(home).iterdir(), key=lambda path: path.stat().st_mtime)
+        for folder in by_age[:-KEPT]:
+            drop_workspace(folder)
+
+
+def _git(root: Path, *words: str) -> None:
+    done = _run(root, ["git", *words])
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-300:]
+        raise StoreError(f"git {words[0]} failed in {root}: {reason}")
+
+
+def _dvc(root: Path, *words: str) -> None:
+    """What fails here is done again, and said clearly, by the stages themselves."""
+    _run(root, ["dvc", *words])
+
+
+def _run(root: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=root, env=child_environment(root), capture_output=True, text=True)

@@ -1,0 +1,66 @@
+"""Photograph Prefect's pages of the newest retraining on the server of `fleetloop up` (`make screenshots`).
+
+docs/runs.png: the list of runs. docs/run-page.png: the newest finished run's artifacts, as an operator sees them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from flows.up.control import running
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SIZE = {"width": 1280, "height": 960}  # pixels
+WAIT_MS = 60_000
+
+
+def main(root: Path = ROOT, docs: Path = ROOT / "docs") -> int:
+    """Write the pictures; a sentence and 1 where there is no server, no run or no browser."""
+    plan = running(root)
+    browser = next((found for found in map(shutil.which, BROWSERS) if found), None)
+    if plan is None or browser is None:
+        print("nothing to photograph: `fleetloop up` does not run here" if plan is None else "no Chromium here")
+        return 1
+    run = newest_run(f"{plan.server_url}/api")
+    if run is None:
+        print("no run has ended yet; start one from the UI or by `prefect deployment run retrain/retrain-pumps`")
+        return 1
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page(viewport=SIZE)  # type: ignore[arg-type]
+        page.goto(f"{plan.server_url}/runs")
+        page.get_by_text("Flow Runs").first.wait_for(timeout=WAIT_MS)
+        _picture(page, docs / "runs.png")
+        page.goto(f"{plan.server_url}/runs/flow-run/{run}")
+        page.get_by_text("Artifacts", exact=True).last.click(timeout=WAIT_MS)
+        _picture(page, docs / "run-page.png")
+        chromium.close()
+    return 0
+
+
+def _picture(page: Any, path: Path) -> None:
+    page.wait_for_timeout(5000)  # the page draws after its last answer
+    page.screenshot(path=path)
+
+
+def newest_run(api: str) -> str | None:
+    """The newest run of `retrain` that made a report."""
+    body = {"artifacts": {"key": {"like_": "-report"}}, "sort": "CREATED_DESC", "limit": 1}
+    request = urllib.request.Request(
+        f"{api}/artifacts/filter", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+    return str(found[0]["flow_run_id"]) if found else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
