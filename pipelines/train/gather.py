@@ -21,7 +21,9 @@ def gather(rows: Float, end: Index, start: Index, pad_first: bool, out: Float) -
         first = end[k] - steps + 1
         short = max(start[k] - first, 0)
         window = out[k]
-        window[short:] = rows[first + short : end[k] + 1]
+        source, target = rows[first + short : end[k] + 1].reshape(-1), window[short:].reshape(-1)
+        for i in range(len(target)):
+            target[i] = source[i]
         for step in range(short):
             for i in range(width):
                 window[step, i] = rows[start[k], i] if pad_first else np.float32(0.0)

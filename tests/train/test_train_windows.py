@@ -8,6 +8,7 @@ import pytest
 
 from fleetloop_edge.scale import Scaler
 from fleetloop_edge.window import SequenceWindow
+from pipelines.train.gather import gather
 from pipelines.train.load import windows_of
 from pipelines.train.recurrent import fit_scaler
 from tests.builders.windows import SPEC, TASKS, tiny_windows
@@ -28,6 +29,15 @@ def test_a_gathered_window_is_the_devices_own_window_scaled(pad):
     state = SequenceWindow(windows.spec)
     stepwise = [scaler.apply(state.push(windows.inputs[row], int(windows.start[row]))) for row in windows.end]
     np.testing.assert_array_equal(windows.gather(np.arange(len(windows)), scaler), np.stack(stepwise))
+
+
+@pytest.mark.parametrize("pad", ["first", "zero"])
+def test_training_batches_are_the_same_windows(pad):
+    windows = padded(pad)
+    scaled = UNSCALED.apply(windows.inputs)
+    found = np.empty((len(windows), windows.spec.sequence.steps, scaled.shape[1]), dtype=np.float32)
+    gather(scaled, windows.end, windows.start, pad == "first", found)
+    np.testing.assert_array_equal(found, windows.gather(np.arange(len(windows)), UNSCALED))
 
 
 def test_no_window_reaches_into_another_device():
