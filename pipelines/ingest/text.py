@@ -118,9 +118,9 @@ def split_unreadable(lines: Lines) -> tuple[Lines, list[Quarantined]]:
     length = lines.end - lines.start
     bad = length > LONGEST
     aside = [_too_long(lines, int(place)) for place in np.flatnonzero(bad)]
-    if not _is_text(lines.data):
+    if not is_text(lines.data):
         for place in np.flatnonzero(~bad & _not_ascii(lines)).tolist():
-            if not _is_text(lines.bytes_of(place)):
+            if not is_text(lines.bytes_of(place)):
                 bad[place] = True
                 reason = "the line is not text in the table's encoding"
                 aside.append(Quarantined(int(lines.number[place]), None, "encoding", reason, lines.raw(place)))
@@ -140,7 +140,10 @@ def _not_ascii(lines: Lines) -> NDArray[np.bool_]:
     return found
 
 
-def _is_text(data: bytes) -> bool:
+def is_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8."""
+    if data.isascii():
+        return True
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
