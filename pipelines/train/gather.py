@@ -12,9 +12,9 @@ Index = NDArray[np.int64]
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def gather(rows: Float, end: Index, start: Index, pad_first: bool, out: Float) -> None:
-    """out (k, steps, I): the rows (n, I) that end with each of end (k,) and reach no further back than start (k,).
+    """out (k, steps, I): rows (n, I) that end with each of end (k,) and reach no further back than start (k,).
 
-    A place before the start holds the row `start`, or zeros.
+    A place before the start holds the row `start`, or zeros. rows lie one after another in memory.
     """
     steps, width = out.shape[1], out.shape[2]
     for k in range(len(end)):

@@ -66,7 +66,7 @@ class Batches:
         self.rng = np.random.default_rng(seed)
         self.order = np.argsort(windows.device, kind="stable")
         _, self.first, self.count = np.unique(windows.device[self.order], return_index=True, return_counts=True)
-        self.scaled = scaler.apply(windows.inputs)
+        self.scaled = np.ascontiguousarray(scaler.apply(windows.inputs))
         self.target = np.full(len(windows.inputs), np.nan, dtype=np.float32)
         self.target[windows.end] = (windows.target - unit.mean) / unit.sd
         self.loss_steps = min(loss_steps, windows.spec.sequence.steps)

@@ -34,7 +34,7 @@ def test_a_gathered_window_is_the_devices_own_window_scaled(pad):
 @pytest.mark.parametrize("pad", ["first", "zero"])
 def test_training_batches_are_the_same_windows(pad):
     windows = padded(pad)
-    scaled = UNSCALED.apply(windows.inputs)
+    scaled = np.ascontiguousarray(UNSCALED.apply(windows.inputs))
     found = np.empty((len(windows), windows.spec.sequence.steps, scaled.shape[1]), dtype=np.float32)
     gather(scaled, windows.end, windows.start, pad == "first", found)
     np.testing.assert_array_equal(found, windows.gather(np.arange(len(windows)), UNSCALED))
