@@ -23,7 +23,9 @@ from prefect.futures import wait
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.checkout import CODE
 from flows.errand import ended_clearly
+from flows.ground import ground_of
 from flows.reproduce import Processes
 from flows.steps import RUNNER
 from pipelines.errors import DataError, ParamsError
@@ -116,10 +118,10 @@ def _judge(moment: Moment, use_case: str, home: Path, log: Path, processes: Proc
 def _make_ground(ground: Path, home: Path) -> None:
     """A folder that looks like the checkout to a judgement, but for its history."""
     ground.mkdir(parents=True, exist_ok=True)
-    for name in ("params.yaml", "data", "flows", "pipelines", "edge"):
-        link = ground / name
-        if not link.is_symlink():
-            link.symlink_to(home / name)
+    made_in = ground_of(home, ground.parent.name)
+    for name, source in (("params.yaml", made_in), ("data", made_in), *((code, home) for code in CODE)):
+        (ground / name).unlink(missing_ok=True)
+        (ground / name).symlink_to(source / name)
 
 
 def _told(use_case: str, moments: list[Moment], begun: int) -> State[Any]:

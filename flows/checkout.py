@@ -35,7 +35,7 @@ def fit_dvc_to_git(root: Path) -> None:
             core["no_scm"] = True
 
 
-_CODE = ("edge", "pipelines", "flows")
+CODE = ("edge", "pipelines", "flows")
 _SETTINGS = ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config")
 
 
@@ -45,7 +45,7 @@ def copy_checkout(root: Path, folder: Path) -> Path:
     What Python and numba compiled comes along.
     """
     (folder / ".dvc").mkdir(parents=True)
-    for name in filter(lambda name: (root / name).is_dir(), _CODE):
+    for name in filter(lambda name: (root / name).is_dir(), CODE):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
     for name in filter(lambda name: (root / name).is_file(), _SETTINGS):
         shutil.copyfile(root / name, folder / name)

@@ -11,12 +11,13 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 
+from flows.ground import point_to
 from flows.notify import notify
 from flows.progress import Lap
 from flows.reproduce import Processes
 from flows.steps import go_round
 from flows.why import Why
-from flows.workspace import drop_workspace, keep_results, open_workspace
+from flows.workspace import drop_workspace, keep_results, open_workspace, settle
 from pipelines.errors import PipelineError
 from pipelines.params import load_params
 
@@ -43,7 +44,7 @@ def run_errand(errand: Errand, workspace: bool) -> State[Any]:
 
     Raises PipelineError where the workspace cannot be made.
     """
-    state = _in_workspace(errand) if workspace else _go(errand, errand.home)
+    state = _in_workspace(errand) if workspace else _in_place(errand)
     if state.is_failed():
         notify(errand.home, "held" if state.name == "Held" else "failure", errand.names, str(state.message), errand.why)
     return state
@@ -55,6 +56,14 @@ def ended_clearly(names: list[str], work: Callable[[], State[Any]]) -> State[Any
         return work()
     except PipelineError as error:
         return Failed(message=str(error), data={name: (error.exit_code, str(error)) for name in names})
+
+
+def _in_place(errand: Errand) -> State[Any]:
+    state = _go(errand, errand.home)
+    if state.name == "Completed":
+        for name in errand.names:
+            point_to(errand.home, name, None)
+    return state
 
 
 def _in_workspace(errand: Errand) -> State[Any]:
@@ -69,6 +78,7 @@ def _in_workspace(errand: Errand) -> State[Any]:
             label = f"{errand.flow}/{'+'.join(errand.names)}"
             where = keep_results(errand.home, folder, label, _message(errand, state))
             kept = True
+            settle(errand.home, folder, errand.names if state.name == "Completed" else [])
             get_run_logger().info("what the run made: %s", where)
         return state
     finally:

@@ -21,6 +21,7 @@ from prefect.states import Completed
 
 from flows.errand import ended_clearly
 from flows.governor import Drift, Ledger
+from flows.ground import ground_of
 from flows.notify import notify
 from flows.papers import pages, url_of
 from flows.why import Why
@@ -54,7 +55,7 @@ def _watch(use_case: str, home: Path, log: Path, now: datetime | None) -> State[
     if not log.is_dir():
         return Completed(name="NoLog", message=f"{log} does not exist yet: the field has sent nothing", data={})
     known = {ticket.id for ticket in read_tickets(Place(home), use_case)}
-    judgement = judge(Place(home), use_case, log, now=now)
+    judgement = judge(Place(ground_of(home, use_case)), use_case, log, now=now)
     page = _publish_page(home, use_case, judgement)
     _show(use_case, judgement, page)
     why = Why("watch", run=str(flow_run.id))

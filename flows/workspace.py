@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flows.checkout import copy_checkout, fit_dvc_to_git
 from flows.environment import child_environment
+from flows.ground import in_use, point_to
 from pipelines.errors import DataError, StoreError
 from pipelines.files import Place
 
@@ -61,7 +62,6 @@ def keep_results(home: Path, folder: Path, label: str, message: str) -> str:
     label: the branch's name up to the workspace's own, as in retrain/pumps.
     """
     if not (folder / ".git").exists():
-        _prune(home)
         return f"folder {folder}"
     branch = f"{label}/{folder.name}"
     _git(folder, "checkout", "--quiet", "-b", branch)
@@ -70,13 +70,32 @@ def keep_results(home: Path, folder: Path, label: str, message: str) -> str:
             _git(folder, "add", "--", path)
     _git(folder, *_AUTHOR, "commit", "--quiet", "--allow-empty", "-m", message)
     _git(folder, "push", "--quiet", "origin", f"{branch}:{branch}")
-    drop_workspace(folder)
     return f"branch {branch}"
 
 
 def drop_workspace(folder: Path) -> None:
     """Remove a workspace; what DVC made in it stays in the cache."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def settle(home: Path, folder: Path, champion_of: Iterable[str]) -> None:
+    """Remember whose champion was made in `folder`, and remove the workspaces that nobody needs any more.
+
+    A clone whose results are on a branch goes, unless a champion's data stand in it; of folders without git the newest
+    stay.
+    """
+    before = in_use(home)
+    for use_case in champion_of:
+        point_to(home, use_case, folder)
+    kept = in_use(home)
+    for clone in {folder.resolve(), *before} - kept:
+        if (clone / ".git").exists():
+            drop_workspace(clone)
+    with contextlib.suppress(OSError):  # another run may do the same at the same time
+        copies = [path for path in workspaces(home).iterdir() if not (path / ".git").exists()]
+        for old in sorted(copies, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            if old.resolve() not in kept:
+                drop_workspace(old)
 
 
 def has_commits(root: Path) -> bool:
@@ -108,14 +127,6 @@ def _share_cache(home: Path, folder: Path) -> None:
         local["remote"] = mine.read("local").get("remote", {})
         cache = mine.get("cache", {}).get("dir") or str(home / ".dvc" / "cache")
         local["cache"] = {"dir": str((home / ".dvc" / cache).resolve()), "type": _LINKS}
-
-
-def _prune(home: Path) -> None:
-    """The oldest folders go; a run in flight is among the newest."""
-    with contextlib.suppress(OSError):
-        by_age = sorted(workspaces(home).iterdir(), key=lambda path: path.stat().st_mtime)
-        for folder in by_age[:-KEPT]:
-            drop_workspace(folder)
 
 
 def _git(root: Path, *words: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from flows.governor import Drift, Ledger, utc_now
+from flows.ground import ground_of
 from flows.workspace import workspaces
 from pipelines.files import Place
 from pipelines.params import load_params
@@ -84,7 +85,8 @@ def test_a_run_in_its_workspace_leaves_the_checkout_alone_and_a_branch_where_rep
     before = git(folder, "status", "--porcelain")
     assert go(folder, "schedule", workspace=True).name == "Completed"
     assert git(folder, "status", "--porcelain") == before and not (folder / "dvc.lock").exists()
-    assert list(workspaces(folder).iterdir()) == []
+    (workspace,) = workspaces(folder).iterdir()  # stays: the champion's data stand in it
+    assert ground_of(folder, "a").joinpath("data").resolve() == workspace / "data"
     (branch,) = git(folder, "branch", "--list", "retrain/*", "--format=%(refname:short)").splitlines()
     assert "cause: schedule" in git(folder, "log", "-1", "--format=%B", branch)
     git(folder, "checkout", "-q", branch)
