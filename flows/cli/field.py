@@ -67,9 +67,10 @@ def watch(
     judgement = room.watch(Place(root), use_case, log, now=now)
     print_judgement(judgement)
     typer.echo(f"report: {judgement.html}")
+    counts = f"{len(judgement.events)} findings may start a training, {len(judgement.tickets)} are tickets"
     if judgement.drift:
-        raise Refused(judgement.sentence)
-    typer.echo(judgement.sentence)
+        raise Refused(f"{use_case} drifted: {counts}, {len(judgement.waiting)} wait")
+    typer.echo(f"{use_case}: {counts}" if judgement.findings else judgement.sentence)
 
 
 def tickets(

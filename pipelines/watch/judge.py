@@ -13,7 +13,7 @@ from pipelines.errors import DataError
 from pipelines.watch.cohorts import FLEET, Cohort, places
 from pipelines.watch.null import Deviation, Rule, bounded, deviation, independent, judgements, part_size
 from pipelines.watch.scale import Scale, learn_scale
-from pipelines.watch.threshold import Null, level
+from pipelines.watch.threshold import Null, levels
 from pipelines.watch.windows import DeviceWindows, Float, Horizons, Statistic, together
 
 DEVICES = 4  # held-back devices without which there is no null
@@ -72,7 +72,6 @@ class Verdict:
 
     cohorts: tuple[CohortVerdict, ...]
     nominal: float
-    level: float
     k: int
     m: int
     devices: int
@@ -91,9 +90,11 @@ class Verdict:
     @property
     def stated(self) -> str:
         """The rate of false alarms, in words."""
+        parts = len(self.cohorts) - 1
+        shared = f"; half of it is the fleet's, half its {parts} cohorts', by Benjamini-Hochberg" if parts > 0 else ""
         return (
             f"{self.nominal:.0%} of healthy cohort decisions would alarm, over all channels; "
-            f"{self.k} of the newest {self.m} windows; over {len(self.cohorts)} cohorts by Benjamini-Hochberg"
+            f"{self.k} of the newest {self.m} windows{shared}"
         )
 
     @property
@@ -197,11 +198,11 @@ def judge_against(log: DeviceWindows, reference: Reference, cohorts: Sequence[Co
     if all(not np.isfinite(e.evidence).any() for e in found):
         raise DataError("the log has no full window of any device; gather more rows, or shorten watch.window")
     chances = [e.null.chance(float(np.max(e.evidence))) for e in found]
-    common = level(chances, rule.nominal)
-    told = zip(groups, found, chances, strict=True)
-    verdicts = tuple(_verdict(group, log.first, seen, chance, common, reference) for group, seen, chance in told)
+    common = levels(chances, [cohort.whole for cohort, _ in groups], rule.nominal)
+    told = zip(groups, found, chances, common, strict=True)
+    verdicts = tuple(_verdict(group, seen, chance, own, reference) for group, seen, chance, own in told)
     many = len(reference.windows.values)
-    return Verdict(verdicts, rule.nominal, common, rule.k, rule.m, len(log.values), many, reference.healthy_windows)
+    return Verdict(verdicts, rule.nominal, rule.k, rule.m, len(log.values), many, reference.healthy_windows)
 
 
 @dataclass(frozen=True)
@@ -234,14 +235,13 @@ def _as_long_as(log: DeviceWindows, rule: Rule) -> Rule:
 
 def _verdict(
     group: tuple[Cohort, DeviceWindows],
-    first: int,
     seen: _Evidence,
     chance: float,
-    common: float,
+    own: float,
     reference: Reference,
 ) -> CohortVerdict:
     cohort, log = group
-    limit = seen.null.limit(common)
+    limit = seen.null.limit(own)
     tests = tuple(_test(s, i, cohort.name, limit, seen) for i, s in enumerate(log.statistics))
     known = sum(name in set(log.devices) for name in reference.windows.devices)
     return CohortVerdict(cohort, tests, chance, limit, len(log.devices), known)

@@ -21,6 +21,7 @@ from pipelines.watch.windows import Bool, DeviceWindows, Float, Group, Horizons,
 
 SPLITS = 24  # of the reference devices into a pseudo-log and the rest, each seen at MOMENTS moments
 MOMENTS = 5
+RECENT = 3  # times m windows: what lies farther back is no news, however few windows since could be judged
 BOUND = 5.0  # robust sd at which one window's statistic is cut: one broken sensor is not a fleet's drift
 GROUPS: tuple[Group, ...] = ("healthy", "all", "outcome")
 
@@ -98,7 +99,8 @@ def deviation(
         at = np.array([i for i, s in enumerate(log.statistics) if s.group == group], dtype=np.int64)
         if not len(at):
             continue
-        mask, weights = seen(log, group, end, horizons), 1.0 / variance[:, at]
+        recent = log.index > end - RECENT * rule.m
+        mask, weights = seen(log, group, end, horizons) & recent, 1.0 / variance[:, at]
         found = newest(mask, log.values[:, :, at] - own.offset[:, None, at], weights, rule.m)
         mean[:, at], where[:, at], weight[:, at], devices[:, at] = found.mean, found.column, found.weight, found.devices
         unknown = np.broadcast_to((1.0 - own.known[:, None, at]), log.values[:, :, at].shape)

@@ -43,6 +43,19 @@ class Null:
         return float(logs.mean()), float(np.sqrt(1.0 + 1.0 / self.blocks) * max(logs.std(ddof=1), 1e-9))
 
 
+def levels(chances: Sequence[float], whole: Sequence[bool], nominal: float) -> tuple[float, ...]:
+    """The chance below which each of several cohorts' tests fails.
+
+    whole: which is the fleet. It has half of `nominal` to itself, for a drift of all should not have to pay for the
+    parts of the fleet that are looked at beside; the parts share the other half by `level`. One cohort alone has all.
+    """
+    parts = [chance for chance, is_whole in zip(chances, whole, strict=True) if not is_whole]
+    if not parts or len(parts) == len(chances):
+        return (level(chances, nominal),) * len(chances)
+    common = level(parts, nominal / 2)
+    return tuple(nominal / 2 if is_whole else common for is_whole in whole)
+
+
 def level(chances: Sequence[float], nominal: float) -> float:
     """The chance below which a test of several fails, so that at most `nominal` of the alarms are false.
 

@@ -217,7 +217,7 @@ def _save(place: Place, use_case: str, judged: Judged, beside: Shown, moment: pd
     told = Told(verdict, judged.findings, judged.timelines, sentence, judged.performance)
     save_report(told, beside, (html, record), workspace_of(place), use_case, moment)
     found = Judgement(html, record, sentence, judged.findings, int(folder.name), verdict, judged.performance)
-    about = {"nominal": verdict.nominal, "k": verdict.k, "m": verdict.m, "level": verdict.level}
+    about = {"nominal": verdict.nominal, "k": verdict.k, "m": verdict.m}
     cohorts = [dataclasses.asdict(c) for c in verdict.cohorts]
     paths = {"html": str(html.relative_to(place.root)), "json": str(record.relative_to(place.root))}
     write_json(folder / RECORD, found.to_dict() | paths | about | {"now": _iso(moment), "cohorts": cohorts})

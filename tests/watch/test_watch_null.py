@@ -9,7 +9,7 @@ from pipelines.errors import DataError
 from pipelines.watch.judge import judge
 from pipelines.watch.null import Rule
 from pipelines.watch.scale import learn_scale
-from pipelines.watch.threshold import Null, level
+from pipelines.watch.threshold import Null, level, levels
 from pipelines.watch.windows import Horizons
 from tests.builders.fleets import STATISTICS, ar_windows
 
@@ -100,6 +100,11 @@ def test_the_chance_of_a_limit_is_the_one_it_was_asked_for(chance):
     null = Null(np.exp(np.random.default_rng(0).normal(size=200)), 12)
     assert null.chance(null.limit(chance) * 1.000001) <= chance
     assert null.chance(null.limit(chance) * 0.9) > chance
+
+
+def test_the_fleet_has_half_of_the_rate_to_itself_and_all_of_it_alone():
+    assert levels([0.9], [True], 0.05) == (0.05,)
+    assert levels([0.9, 0.9, 0.9], [True, False, False], 0.05) == pytest.approx((0.025, 0.0125, 0.0125))
 
 
 def test_of_many_cohorts_one_alarm_needs_more_evidence_and_many_alarms_less():
