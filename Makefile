@@ -19,6 +19,10 @@ else
 	@fleetloop run turbofan
 endif
 
+.PHONY: demo-loop
+demo-loop: setup ## two simulated months in minutes: drift, sensor faults, new firmware, and what the loop makes of them
+	@fleetloop demo loop
+
 test: setup ## everything
 	@pytest
 

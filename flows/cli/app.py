@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import active, contract, data, features, field, operate, quarantine, releases, runs, split, stage
+from flows.cli import active, contract, data, demo, features, field, operate, quarantine, releases, runs, split, stage
 
 _ABOUT = """A fleet's raw telemetry to a gated, quantized model on its gateways, and back.
 
@@ -51,3 +51,4 @@ app.command(rich_help_panel=_FIELD)(field.tickets)
 app.command(rich_help_panel=_LOOP)(operate.up)
 app.command(rich_help_panel=_LOOP)(operate.status)
 app.command(rich_help_panel=_LOOP)(operate.down)
+app.add_typer(demo.app, name="demo", rich_help_panel=_LOOP)

@@ -2,7 +2,7 @@
 
 from pipelines.evaluate.feature_report import write_feature_report
 from pipelines.evaluate.judgement import ModelDecision, actions
-from pipelines.evaluate.lives import Lives, decision_metrics, epoch_seconds, find_lives
+from pipelines.evaluate.lives import Lives, decision_metrics, epoch_seconds, find_lives, worth
 from pipelines.evaluate.read import read_decisions, read_gates, read_metrics, read_predictions
 from pipelines.evaluate.resample import interval_95, resampled_means, row_loss
 from pipelines.evaluate.scores import CANDIDATES, MODELS, abstentions, outcome
@@ -25,5 +25,6 @@ __all__ = [
     "read_predictions",
     "resampled_means",
     "row_loss",
+    "worth",
     "write_feature_report",
 ]

@@ -1,6 +1,7 @@
 """params.yaml as one frozen typed tree. It is the only place for a number."""
 
 from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, PairRule, SimulateSpec, Storage
+from pipelines.params.demo import DemoSpec
 from pipelines.params.expand import expand
 from pipelines.params.load import Active, Params, load_params
 from pipelines.params.loop import ReleaseSpec, RetrainSpec
@@ -41,6 +42,7 @@ __all__ = [
     "Contract",
     "DatasetSpec",
     "DecisionParams",
+    "DemoSpec",
     "DerivedField",
     "Ending",
     "Envelope",

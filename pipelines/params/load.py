@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pipelines.errors import ParamsError
 from pipelines.frozen import Frozen
 from pipelines.params.dataset import Compute, DatasetSpec
+from pipelines.params.demo import DemoSpec
 from pipelines.params.expand import expand_keys
 from pipelines.params.use_case import UseCaseSpec
 
@@ -42,6 +43,7 @@ class Params(Frozen):
     datasets: dict[str, DatasetSpec]
     use_cases: dict[str, UseCaseSpec]
     compute: Compute = Compute()
+    demo: DemoSpec | None = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Params:

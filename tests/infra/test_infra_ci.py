@@ -148,7 +148,8 @@ def test_a_changed_param_of_the_shipped_use_case_is_retrained_and_commented_with
     edit(machine, **{"use_cases.pumps.train.baseline.trees": 31})
     commit(machine, "One tree more")
     at = "https://example.org/raw"
-    done = script("retrain", machine, tmp_path / "out", "origin/main", FIGURES_URL=at, PYTHONPATH="")
+    its_own_code = {"PYTHONPATH": child_environment(machine)["PYTHONPATH"]}
+    done = script("retrain", machine, tmp_path / "out", "origin/main", FIGURES_URL=at, **its_own_code)
     assert done.returncode == 0, done.stdout
     ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
     assert ran == ["train_baseline@pumps", "evaluate@pumps", "export@pumps"]
