@@ -25,7 +25,7 @@ class Loop:
 
     folder: Path
     spec: DemoSpec
-    way: Way
+    begin: Callable[[], Way]  # called once the first champion is there
     say: Say
     entries: list[Entry] = field(default_factory=list)
     ours: list[Path] = field(default_factory=list)  # the bundle of each week
@@ -46,16 +46,12 @@ class Loop:
         run(self.folder, "fleetloop", "run", use_case)
         champion = keep(self.place.room(use_case, "export") / "bundle", self.folder / "bundles" / "first")
         self.season: Season = Season(self.place, use_case, self._iso(0), self.folder / "season")
-        for week in range(spec.weeks):
-            self._pass(week)
-            self.season.live(week, champion)
-            self.ours.append(champion)
-            told = self._judge(week)
-            last = week + 1 == spec.weeks
-            champion = champion if last else self._retrain(week, told, champion)
-            scheduled = ((week + 1) * 7) % spec.schedule_days == 0
-            if (told.findings or scheduled) and not last and week not in self.retrained:
-                beside.train(week)
+        self.way = self.begin()
+        try:
+            for week in range(spec.weeks):
+                champion = self._week(week, champion, beside)
+        finally:
+            self.way.close()
         self._compare(beside)
 
     def told(self) -> Path:
@@ -66,6 +62,20 @@ class Loop:
         fleet = f"{self.spec.devices} devices · {self.spec.weeks} weeks · use case {self.spec.use_case}"
         seen = caught(orders, self.entries)
         return write_story(self.folder, self.entries, self.policies, seen, self.case.decision.currency, fleet)
+
+    def _week(self, week: int, champion: Path, beside: Beside) -> Path:
+        """One week; the bundle that the fleet has afterwards."""
+        self._pass(week)
+        self.season.live(week, champion)
+        self.ours.append(champion)
+        told = self._judge(week)
+        if week + 1 == self.spec.weeks:
+            return champion
+        after = self._retrain(week, told, champion)
+        scheduled = ((week + 1) * 7) % self.spec.schedule_days == 0
+        if (told.findings or scheduled) and week not in self.retrained:
+            beside.train(week)
+        return after
 
     def _pass(self, week: int) -> None:
         """A week passes: what was ordered for it happens, and its raw files come in."""

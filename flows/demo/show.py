@@ -32,7 +32,7 @@ def show_loop(root: Path, folder: Path, say: Say) -> Path:
     copy_checkout(root, folder)
     (folder / MARK).touch()
     _set_params(folder, spec)
-    loop = Loop(folder, spec, Here(folder, spec.use_case), say)
+    loop = Loop(folder, spec, lambda: Here(folder, spec.use_case), say)
     with ThreadPoolExecutor(1) as beside:
         loop.live(Beside(folder, spec.use_case, beside))
     return loop.told()
@@ -52,7 +52,7 @@ def _set_params(folder: Path, spec: DemoSpec) -> None:
         *blocks, key = dotted.split(".")
         node = tree
         for block in blocks:
-            node = node[block]
+            node = node.setdefault(block, {})
         node[key] = value
     write_bytes(path, yaml.safe_dump(tree, sort_keys=False).encode())
     load_params(folder)

@@ -44,6 +44,9 @@ class Way(Protocol):
     def retrain(self, week: int) -> Answer | None:
         """What a retraining at the end of a week came to; None where nothing began."""
 
+    def close(self) -> None:
+        """Leave no process behind."""
+
 
 class Here:
     """In this process and by the command line, without a server that stays."""
@@ -77,3 +80,6 @@ class Here:
         bundle = Place(self._folder).room(self._use_case, "export") / "bundle"
         copy = keep(bundle, self._folder / "bundles" / f"ours-{week + 1}")
         return Answer("published", "published", f"release {self._release}", copy)
+
+    def close(self) -> None:
+        """Nothing runs."""

@@ -133,7 +133,8 @@ def _costs(policies: Sequence[Policy], currency: str) -> Table:
 
 def _caught(seen: Sequence[Caught]) -> Table:
     rows = tuple(
-        (c.what, f"day {c.day:g}", c.called.replace("_", " ") or Cell("not seen", "bad"), _delay(c)) for c in seen
+        (f"{i}. {c.what}", f"day {c.day:g}", c.called.replace("_", " ") or Cell("not seen", "bad"), _delay(c))
+        for i, c in enumerate(seen, 1)
     )
     return Table("", ("what", "began", "called", "days until it was"), rows, words=3)
 
@@ -154,7 +155,8 @@ def _verdict(ours: Policy, others: Sequence[Policy], currency: str) -> Cell:
     never = next(p for p in others if not p.retrained) if any(not p.retrained for p in others) else others[0]
     saved = never.account.cost - ours.account.cost
     word = "saved" if saved >= 0 else "cost"
-    said = f"{len(ours.retrained)} retrainings {word} {money(abs(saved), currency)} against {never.name}"
+    runs = f"{len(ours.retrained)} retraining{'' if len(ours.retrained) == 1 else 's'}"
+    said = f"{runs} {word} {money(abs(saved), currency)} against {never.name}"
     return Cell(said, "good" if saved >= 0 else "bad")
 
 

@@ -52,7 +52,7 @@ def test_the_page_says_what_the_loop_was_worth_and_what_was_seen(tmp_path):
     )
     text = page.read_text()
     for words in (
-        "1 retrainings saved 20,000 EUR against never",
+        "1 retraining saved 20,000 EUR against never",
         "1 of 2",
         "not seen",
         "<svg",
