@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.demo import account
@@ -49,6 +49,7 @@ def test_an_action_where_nothing_fails_costs_the_action_and_the_rest_of_what_is_
     assert worth(frame, failures()).warned == 0 and worth(frame, failures()).cost > 10
 
 
+@settings(deadline=None, max_examples=40)
 @given(acts=st.lists(st.booleans(), min_size=8, max_size=40), other=st.lists(st.booleans(), min_size=8, max_size=40))
 def test_a_fleet_costs_what_its_lives_cost_over_the_periods_used(acts, other):
     """By hand: each life's first alarm, its cost, and the rows up to it."""
