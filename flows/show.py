@@ -37,6 +37,7 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
     page = write_report(place, use_case)
     dataset = load_params(lap.root).use_case(use_case).dataset
     papers = keep_papers(lap.root, lap.home, lap.why.run, use_case, dataset)
+    _contract(lap.root, use_case, dataset)
     _gates(use_case, gates)
     _scores(use_case, place.room(use_case, "evaluate") / "metrics.json")
     _figures(lap.home, papers, use_case)
@@ -99,6 +100,18 @@ def _newest_judgement(home: Path, use_case: str) -> list[str]:
     folder = pages(home) / "watch" / use_case
     numbers = [int(path.name) for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
     return [url_of(home, folder / str(max(numbers)) / "report.html")] if numbers else []
+
+
+def _contract(root: Path, use_case: str, dataset: str) -> None:
+    """The verdict on the dataset's contract, where there is one."""
+    from pipelines.errors import DataError
+    from pipelines.validate import Verdict, read_verdict
+
+    try:
+        verdict = Verdict.from_dict(dataset, read_verdict(Place(root), dataset))
+    except DataError:
+        return
+    create_markdown_artifact(verdict.markdown(), key=_key(use_case, "contract"), description=f"Contract of {dataset}")
 
 
 def _gates(use_case: str, path: Path) -> None:

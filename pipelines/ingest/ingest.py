@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fleetloop_edge.mapping import SourceMap
 from pipelines.errors import DataError, ParamsError
@@ -29,14 +28,11 @@ from pipelines.ingest.report import report
 from pipelines.ingest.runs import Extent, Runs
 from pipelines.ingest.source_files import RawFile, files_of
 from pipelines.ingest.state import read_state, renewed
+from pipelines.ingest.workers import workers
 from pipelines.params import Compute, DatasetSpec
 
-A = TypeVar("A")
-B = TypeVar("B")
 WORK = ".ingest"
 """A folder beside the tables, for what is on its way."""
-
-Each = Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]
 
 
 def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path, compute: Compute | None = None) -> dict[str, Any]:
@@ -88,9 +84,10 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
     staged = change.new(run.tables.name)
     channels = tuple(run.dataset.channels)
     runs = Runs(run.work / "runs", channels, run.dataset.storage)
-    with _workers(compute) as each:
-        decoded = list(each(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
-        runs.flush()
+    with ThreadPoolExecutor(compute.threads) as pool:
+        decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
+    runs.flush()
+    with workers(compute) as each:
         written = list(each(write_part, _jobs(run, runs, staged)))
     old = run.stored.entries if run.stored and not run.plan.anew else {}
     entries = {**old, **{f"{part.name}.parquet": part.entry for part in written}}
@@ -176,13 +173,6 @@ def _drop_stale(run: Run, change: Change, staged: Path, written: list[Written]) 
     for name in names:
         if not (staged / name).is_file():
             change.drop(f"{run.tables.name}/{name}")
-
-
-@contextmanager
-def _workers(compute: Compute) -> Iterator[Any]:
-    """`each(function, items)`: results in the items' order, several at work at once."""
-    with ThreadPoolExecutor(compute.threads) as pool:
-        yield pool.map
 
 
 def _first_reason(decoded: list[Decoded]) -> str:

@@ -37,6 +37,7 @@ class Compute(Frozen):
     """Where the work is done; it changes no byte of what comes out."""
 
     threads: int = Field(2, ge=1, le=256)  # parts and files at work at once
+    scheduler: str | None = None  # a Dask scheduler whose workers see the same disk, such as tcp://10.0.0.1:8786
 
 
 class PairRule(Frozen):
