@@ -32,7 +32,7 @@ def decide(bundle: Path, tables: Path, since: pd.Timestamp, until: pd.Timestamp,
     log = scratch / "log"
     score(bundle, part, log, by="batch")
     found = read_log(log)
-    fresh = {name: _since(getattr(found, name), since) for name in ("rows", "decisions", "heartbeats")}
+    fresh = {name: _within(getattr(found, name), since, until) for name in ("rows", "decisions", "heartbeats")}
     write_log(log, FieldLog(**fresh, labels=found.labels, devices=found.devices), channels, {"bundle": bundle.name})
     return log
 
@@ -51,5 +51,6 @@ def extend_log(log: Path, newer: Path) -> None:
     write_log(log, FieldLog(**joined, labels=after.labels, devices=after.devices), channels, {"format": 1})
 
 
-def _since(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    return frame[frame["time"] >= moment].reset_index(drop=True)
+def _within(frame: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+    """A row shortly before `until` may belong to the slot that begins there: the next part decides on it."""
+    return frame[(frame["time"] >= since) & (frame["time"] < until)].reset_index(drop=True)
