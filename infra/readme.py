@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 USE_CASES = ("pumps", "turbofan")
-COLUMNS = "112"
+COLUMNS = "100"
 PAGE = "1180,1900"  # pixels
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
