@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_new_dataset_is_written_beside_the_others_and_a_misspelt_one_is_not(tm
     assert guess_new(tmp_path, "tanks", folder, alike=False) and not guess_new(tmp_path, "tanks", folder, alike=False)
     after = (tmp_path / "params.yaml").read_text()
     start = after.index("\n  tanks: # guessed")
-    block = after[start : after.index("\nuse_cases:")]
+    block = "\n" + re.split(r"\n(?=\S)", after[start + 1 :], maxsplit=1)[0]
     assert after.replace(block, "", 1) == before and "# unit?" in block
     assert list(load_params(tmp_path).dataset("tanks").channels) == ["pressure", "flow"]
     with pytest.raises(ParamsError, match="did you mean 'pumps'"):
