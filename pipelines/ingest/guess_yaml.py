@@ -15,6 +15,9 @@ _PLAIN = TableFormat()
 
 def guess_dataset(name: str, folder: Path) -> str:
     """The block `datasets.<name>` of params.yaml, guessed from raw files. Raises DataError where nothing can be."""
+    empty = next((path for path in sorted(folder.rglob("*")) if path.is_file() and not path.stat().st_size), None)
+    if empty is not None:
+        raise DataError(f"{empty} is empty; fetch it again, or delete it if nothing was sent")
     sources = guess(folder)
     measured = [source for source in sources if source.channels]
     if not measured:

@@ -34,7 +34,7 @@ UNITS = dict(zip(_SAME.split(" "), _SAME.split(" "), strict=True)) | {
 RECEIVED = re.compile(r"received|arriv|ingest|enqueued|(^|_)rx(_|$)", re.I)
 DEVICE = re.compile(
     r"(^|[^a-z])(device|unit|machine|asset|engine|pump|motor|turbine|vehicle|sensor_?id|station|serial|serial_number|"
-    r"node|equipment|household|building|id)([^a-z]|$)|device|machine_?id|asset|_id$",
+    r"node|equipment|household|building|id|ger(ä|ae)t|maschine|anlage|machine_?name)([^a-z]|$)|device|machine_?id|asset|_id$",
     re.I,
 )
 LABEL = re.compile(

@@ -179,7 +179,7 @@ def _write(
         for name, kind in (KEYS | dict.fromkeys(channels, np.float32)).items():
             out = np.empty(rows, dtype=kind)
             kernels.take(_joined(pieces, name, kind), order, out)
-            out.tofile(file)
+            file.write(out.data)  # not `tofile`: its error does not say that the disk is full
     found = {}
     for at in np.flatnonzero(np.diff(starts)).tolist():
         part = at // width, at % width + first

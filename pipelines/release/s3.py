@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipelines.errors import Conflict, StoreError
+from pipelines.errors import Conflict, ParamsError, StoreError
 
 _LOST = (404, 409, 412)  # a precondition that failed; servers disagree about If-Match on a key that is not there
 
@@ -75,10 +75,13 @@ class S3Store:
     @contextmanager
     def _refusals(self, key: str) -> Iterator[None]:
         """One clear line for whatever the store, the network or the credentials refuse."""
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
         try:
             yield
+        except NoCredentialsError:
+            raise ParamsError(f"release store {self.url}: no credentials; set AWS_ACCESS_KEY_ID and "
+                              f"AWS_SECRET_ACCESS_KEY, a profile or a role, then run again") from None  # fmt: skip
         except ClientError as error:
             answer = error.response.get("Error", {})
             raise StoreError(
