@@ -149,3 +149,18 @@ def test_a_full_disk_is_one_clear_line_and_nothing_half_written(checkout, full_d
     done = fleetloop(checkout, "data", "add", "cmapss_fd001", str(tmp_path / "in"))
     assert says(done, 2, "no space left on the disk", "run the same command again")
     assert not [path for path in full_disk.rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_during_ingest_is_one_clear_line_and_the_next_run_goes_on(checkout, full_disk):
+    raw = checkout / "data" / "raw" / "cmapss_fd001"
+    raw.mkdir(parents=True)
+    values = " ".join(["0", "0", "100", *["500"] * 21])
+    lines = "".join(f"{unit} {cycle} {values}\n" for unit in range(1, 6) for cycle in range(1, 301))
+    for name, text in (("train_FD001.txt", lines), ("test_FD001.txt", lines), ("RUL_FD001.txt", "9\n" * 5)):
+        (raw / name).write_text(text)
+    room = checkout / "data" / "cmapss_fd001"
+    room.symlink_to(full_disk)
+    assert says(fleetloop(checkout, "stage", "ingest", "cmapss_fd001"), 2, "no space left on the disk")
+    room.unlink()
+    assert fleetloop(checkout, "stage", "ingest", "cmapss_fd001").returncode == 0
