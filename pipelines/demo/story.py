@@ -157,6 +157,10 @@ def _verdict(ours: Policy, others: Sequence[Policy], currency: str) -> Cell:
     word = "saved" if saved >= 0 else "cost"
     runs = f"{len(ours.retrained)} retraining{'' if len(ours.retrained) == 1 else 's'}"
     said = f"{runs} {word} {money(abs(saved), currency)} against {never.name}"
+    best = min(others, key=lambda p: p.account.cost)
+    less = ours.account.cost - best.account.cost
+    if less > 0 and best is not never:
+        said += f"; retraining {best.name} would have cost {money(less, currency)} less"
     return Cell(said, "good" if saved >= 0 else "bad")
 
 

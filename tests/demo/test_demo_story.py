@@ -62,6 +62,12 @@ def test_the_page_says_what_the_loop_was_worth_and_what_was_seen(tmp_path):
     assert "<script" not in text
 
 
+def test_a_cheaper_way_is_named_in_the_same_breath(tmp_path):
+    others = [policy("never", 50.0), policy("every 28 days", 10.0, 28.0)]
+    page = write_story(tmp_path, ENTRIES, [policy("the loop", 30.0, 14.0), *others], [], "EUR", FLEET)
+    assert "saved 20 EUR against never; retraining every 28 days would have cost 20 EUR less" in page.read_text()
+
+
 def test_a_loop_that_cost_more_says_so(tmp_path):
     page = write_story(tmp_path, ENTRIES, [policy("the loop", 30.0, 14.0), policy("never", 10.0)], [], "EUR", FLEET)
     assert "cost 20 EUR against never" in page.read_text()
