@@ -90,7 +90,8 @@ class Processes:
             running = list(self._running)
         for process in running:
             end_groups({process.pid}, reap=process.poll)
-        self._guard.dismiss()
+        with self._lock:  # a thread whose process has just ended may be telling the guard so
+            self._guard.dismiss()
 
 
 def reproduce(root: Path, step: Step, processes: Processes, log: Callable[[str], None]) -> Ending:
