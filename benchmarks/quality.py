@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from benchmarks.results import Figure, record
-from flows.checkout import copy_checkout
+from flows.checkout import copy_checkout, set_params
 from flows.environment import child_environment
 from pipelines.evaluate import CANDIDATES, outcome, read_metrics, read_predictions
 from pipelines.files import Place, read_json, write_table
@@ -103,12 +102,12 @@ def _bring_data(root: Path, case: Case) -> None:
         _run(root, "fleetloop", "data", "simulate", dataset)
     else:
         _run(root, "fleetloop", "data", "add", dataset, str(PUBLIC_DATA / dataset.partition("_")[0]))
-    _edit(root, {"active": {"datasets": [dataset], "use_cases": {case.use_case: {"dataset": dataset}}}})
-    _edit(root, {f"use_cases.{case.use_case}.{key}": value for key, value in case.changes.items()})
+    set_params(root, {"active": {"datasets": [dataset], "use_cases": {case.use_case: {"dataset": dataset}}}})
+    set_params(root, {f"use_cases.{case.use_case}.{key}": value for key, value in case.changes.items()})
 
 
 def _lap(root: Path, case: Case, seed: int) -> Lap:
-    _edit(root, {f"use_cases.{case.use_case}.train.seed": seed})
+    set_params(root, {f"use_cases.{case.use_case}.train.seed": seed})
     wall_s, cpu_s, peak_gb = _run(root, "dvc", "repro")
     place = Place(root)
     metrics = {model: sides["test"] for model, sides in read_metrics(place, case.use_case).items()}
@@ -129,19 +128,6 @@ def _run(root: Path, *command: str) -> tuple[float, float, float]:
             said.seek(0)
             sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{said.read().decode()[-4000:]}")
     return time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
-
-
-def _edit(root: Path, values: Mapping[str, Any]) -> None:
-    """Set values of the copy's params.yaml by their dotted path."""
-    path = root / "params.yaml"
-    tree = yaml.safe_load(path.read_text())
-    for dotted, value in values.items():
-        *blocks, key = dotted.split(".")
-        node = tree
-        for block in blocks:
-            node = node[block]
-        node[key] = value
-    path.write_text(yaml.safe_dump(tree, sort_keys=False))
 
 
 def _scores(case: Case, laps: Sequence[Lap]) -> list[Figure]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -51,6 +52,23 @@ def copy_checkout(root: Path, folder: Path) -> Path:
         shutil.copyfile(root / name, folder / name)
     fit_dvc_to_git(folder)
     return folder
+
+
+def set_params(folder: Path, values: Mapping[str, Any]) -> None:
+    """Set values of a copy's params.yaml by their dotted path; comments and layout are not kept."""
+    import yaml
+
+    from pipelines.files import write_bytes  # pandas comes with it
+
+    path = folder / "params.yaml"
+    tree = yaml.safe_load(path.read_text())
+    for dotted, value in values.items():
+        *blocks, key = dotted.split(".")
+        node = tree
+        for block in blocks:
+            node = node.setdefault(block, {})
+        node[key] = value
+    write_bytes(path, yaml.safe_dump(tree, sort_keys=False).encode())
 
 
 @contextmanager

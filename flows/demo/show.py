@@ -6,12 +6,11 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flows.checkout import copy_checkout
+from flows.checkout import copy_checkout, set_params
 from flows.demo.beside import Beside
 from flows.demo.loop import Loop, Say
 from flows.demo.ways import Here
 from pipelines.errors import DataError, ParamsError
-from pipelines.files import write_bytes
 from pipelines.params import DemoSpec, load_params
 
 MARK = ".fleetloop-demo"
@@ -40,19 +39,9 @@ def show_loop(root: Path, folder: Path, say: Say) -> Path:
 
 def _set_params(folder: Path, spec: DemoSpec) -> None:
     """This fleet's own params.yaml."""
-    import yaml
-
-    path = folder / "params.yaml"
-    tree = yaml.safe_load(path.read_text())
-    dataset = tree["use_cases"][spec.use_case]["dataset"]
-    tree["active"] = {"datasets": [dataset], "use_cases": {spec.use_case: {"dataset": dataset}}}
+    dataset = load_params(folder).use_case(spec.use_case).dataset
     fleet = f"datasets.{dataset}.simulate"
-    values = {f"{fleet}.devices": spec.devices, f"{fleet}.days": spec.history_days} | spec.params
-    for dotted, value in values.items():
-        *blocks, key = dotted.split(".")
-        node = tree
-        for block in blocks:
-            node = node.setdefault(block, {})
-        node[key] = value
-    write_bytes(path, yaml.safe_dump(tree, sort_keys=False).encode())
+    active = {"datasets": [dataset], "use_cases": {spec.use_case: {"dataset": dataset}}}
+    values = {"active": active, f"{fleet}.devices": spec.devices, f"{fleet}.days": spec.history_days} | spec.params
+    set_params(folder, values)
     load_params(folder)

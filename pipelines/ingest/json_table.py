@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.needs import needs
 from pipelines.ingest.table import Table
-from pipelines.ingest.text import LONGEST, Lines
+from pipelines.ingest.text import LONGEST, Lines, is_text
 from pipelines.params import SourceSpec
 
 Ints = NDArray[np.int64]
@@ -52,13 +52,7 @@ def _vouched(data: bytes) -> bool:
         return False
     if b"Inf" in data or (b"\\" in data and (b"\\ud" in data or b"\\uD" in data)):
         return False
-    if data.isascii():
-        return True
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    return is_text(data)
 
 
 def _schema(lines: Lines, source: SourceSpec, mapping: SourceMap) -> pa.Schema | None:

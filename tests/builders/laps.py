@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import yaml
-
-from flows.checkout import copy_checkout
+from flows.checkout import copy_checkout, set_params
 from flows.environment import child_environment
 
 TINY = {
@@ -33,15 +31,7 @@ def tiny_checkout(root: Path, folder: Path) -> Path:
 
 def edit(folder: Path, **values: object) -> None:
     """Set values of params.yaml by their dotted path."""
-    path = folder / "params.yaml"
-    tree = yaml.safe_load(path.read_text())
-    for dotted, value in values.items():
-        *blocks, key = dotted.split(".")
-        node = tree
-        for block in blocks:
-            node = node[block]
-        node[key] = value
-    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    set_params(folder, values)
 
 
 def run(folder: Path, *command: str) -> str:
