@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from flows.checkout import find_root
+
+T = TypeVar("T")
 
 
 class By(StrEnum):
@@ -35,7 +38,7 @@ def score(
     quiet_libraries()
     _must_exist(bundle, "a bundle folder; `fleetloop run` makes data/USE_CASE/export/bundle")
     _must_exist(rows, "rows; `fleetloop run` makes data/DATASET/ingest/tables")
-    summary = room.score(bundle, rows, log, by=by.value)
+    summary = room.score(bundle, rows, log, by=by.value, shown=_progress)
     typer.echo(str(summary))
     typer.echo(f"field log: {log}")
 
@@ -91,6 +94,15 @@ def tickets(
         closed = room.close_ticket(place, use_case, close, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         typer.echo(f"closed {closed.id}: {closed.finding.sentence}")
     print_tickets(use_case, room.read_tickets(place, use_case))
+
+
+def _progress(items: Iterable[T], total: int) -> Iterable[T]:
+    """A bar on the terminal with the time that is left; nothing where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, "scoring", total=total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _must_exist(path: Path, noun: str) -> None:

@@ -22,19 +22,22 @@ from fleetloop_edge.rows import Row
 from fleetloop_edge.runtime import Runtime, ScoredRow, answer
 from fleetloop_edge.spec import FeatureSpec
 from pipelines.features import build_grid, compute, events_of
+from pipelines.progress import Shown, unseen
 from pipelines.watch.field_log import NONE_REJECTED
 
 
-def by_row(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None) -> list[Decision]:
+def by_row(
+    bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None, shown: Shown = unseen
+) -> list[Decision]:
     """Push every row through the runtime in order of receipt; decisions by device and time.
 
     rows: device, time, received (UTC) and at least the features' channels. events: device, kind, time, received; the
-    gateway is told of each before the rows that it receives later.
+    gateway is told of each before the rows that it receives later. shown: draws progress.
     """
     runtime = Runtime(bundle)
     found: list[Decision] = []
     waiting = deque(events_of(events))
-    for row in as_received(rows, bundle.manifest.features):
+    for row in shown(as_received(rows, bundle.manifest.features), total=len(rows)):
         while waiting and waiting[0].received <= row.received:
             event = waiting.popleft()
             runtime.event(event.device, event.kind, event.time, event.received)
@@ -42,7 +45,9 @@ def by_row(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = Non
     return sorted(found + runtime.flush(), key=lambda decision: (decision.device, decision.time))
 
 
-def by_batch(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None) -> list[Decision]:
+def by_batch(
+    bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = None, shown: Shown = unseen
+) -> list[Decision]:
     """The same, from the grid and the features of all rows at once."""
     manifest, spec = bundle.manifest, bundle.manifest.features
     grid = build_grid(rows, NONE_REJECTED, spec, manifest.channels, events)
@@ -53,7 +58,7 @@ def by_batch(bundle: Bundle, rows: pd.DataFrame, events: pd.DataFrame | None = N
     columns = zip(grid["device"].tolist(), *at, grid["segment"].tolist(), missing, strict=True)
     deciders: dict[str, Decider] = {}
     found = []
-    for place, (device, time, received, segment, share) in enumerate(columns):
+    for place, (device, time, received, segment, share) in enumerate(shown(columns, total=len(grid))):
         if run[place] < spec.min_rows:
             continue
         decider = deciders.setdefault(device, Decider(manifest.models[manifest.primary].decision))

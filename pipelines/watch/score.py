@@ -15,6 +15,7 @@ from fleetloop_edge.errors import BundleRejected
 from pipelines.errors import DataError
 from pipelines.files import read_table
 from pipelines.ingest import read_rows_from
+from pipelines.progress import Shown, unseen
 from pipelines.watch.field_log import DEVICES, LABELS, FieldLog, write_log
 
 MAKES_ROWS = "fleetloop stage ingest DATASET"
@@ -42,11 +43,13 @@ class ScoreSummary:
         )
 
 
-def score(bundle: Path, rows: Path, log: Path, by: Literal["row", "batch"] = "row") -> ScoreSummary:
+def score(
+    bundle: Path, rows: Path, log: Path, by: Literal["row", "batch"] = "row", shown: Shown = unseen
+) -> ScoreSummary:
     """Let a bundle decide over history and write the field log that a fleet would have sent.
 
     bundle: its folder. rows: a tables folder of ingest (its events and labels become the log's labels), a folder of
-    rows, or one Parquet file of them. log: the folder to write. Raises DataError.
+    rows, or one Parquet file of them. log: the folder to write. shown: draws progress. Raises DataError.
     """
     from fleetloop_edge.bundle import load  # onnxruntime: only where it computes
     from pipelines.watch.decide import by_batch, by_row
@@ -58,7 +61,7 @@ def score(bundle: Path, rows: Path, log: Path, by: Literal["row", "batch"] = "ro
     manifest = loaded.manifest
     history = _read_rows(rows, manifest.features.channels)
     events = _read_events(rows)
-    decided = by_row(loaded, history, events) if by == "row" else by_batch(loaded, history, events)
+    decided = by_row(loaded, history, events, shown) if by == "row" else by_batch(loaded, history, events, shown)
     decisions = as_table(decided, loaded.id)
     labels = _read_labels(rows, history["received"].max())
     beats, table = heartbeats(history, decisions, manifest.fallback), _read_devices(rows)
