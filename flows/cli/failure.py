@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +26,19 @@ def explain(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, EdgeError):
         return WRONG_INPUT, " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _FULL:
-        where = error.filename or Path.cwd()
+        where = error.filename or _fullest()
         return WRONG_INPUT, f"no space left on the disk that holds {where}; free some and run the same command again"
     if isinstance(error, OSError) and error.errno in _DENIED and error.filename:
         return WRONG_INPUT, f"{error.filename}: {(error.strerror or 'denied').lower()}; make it readable and writable"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted; what was finished is kept, run the same command again to go on"
     return None
+
+
+def _fullest() -> Path:
+    """The fuller one of the two disks that are written to where an error names no file: this folder's, and TMPDIR's."""
+    places = [place for place in (Path.cwd(), Path(os.environ.get("TMPDIR", "/tmp"))) if place.is_dir()]
+    return min(places, key=lambda place: shutil.disk_usage(place).free)
 
 
 @contextmanager
