@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from prefect.states import Completed, Failed
 
 from flows.checkout import one_lap_at_a_time
 from flows.errand import Errand, ended_clearly, run_errand
-from flows.governor import Answer, Cause, Ledger, Outcome
+from flows.governor import Answer, Cause, Ledger, Outcome, clock_at
 from flows.graph import Step
 from flows.raw import track
 from flows.reproduce import Processes, reproduce
@@ -36,22 +37,31 @@ def retrain(
     cause: Cause = "hand",
     by: str = "",
     replace: bool = False,
+    now: datetime | None = None,
 ) -> Any:
     """One more lap of `use_case` over all raw files that are there now, if the governor lets it begin.
 
+    now: when the run begins by the governor's clock (UTC), where time is replayed: cool-down and budget count from it.
     Parameters and ending as `lap`'s; where the governor declines, the state is Completed by the name Declined, and its
     data is {use case: (1, reason)}. What waits for a retraining is read from the store, never from an event.
     """
     log = get_run_logger()
     log.info("retrain %s, cause: %s", use_case, cause)
     home, run = Path(root).resolve(), str(flow_run.id)
-    return ended_clearly([use_case], lambda: _govern(use_case, home, cause, Why(cause, by, run), workspace, replace))
+    why = Why(cause, by, run)
+
+    def govern() -> State[Any]:
+        limits = load_params(home).use_case(use_case).retrain
+        ledger = Ledger(open_store(Place(home)), use_case, limits, clock_at(now))
+        return _govern(use_case, home, cause, why, ledger, workspace, replace)
+
+    return ended_clearly([use_case], govern)
 
 
-def _govern(use_case: str, home: Path, cause: Cause, why: Why, workspace: bool, replace: bool) -> State[Any]:
-    run = why.run
-    case = load_params(home).use_case(use_case)
-    ledger = Ledger(open_store(Place(home)), use_case, case.retrain)
+def _govern(
+    use_case: str, home: Path, cause: Cause, why: Why, ledger: Ledger, workspace: bool, replace: bool
+) -> State[Any]:
+    run, dataset = why.run, load_params(home).use_case(use_case).dataset
     answer = ledger.ask(cause, run)
     show_decision(use_case, why, answer)
     if not answer.admitted:
@@ -59,7 +69,7 @@ def _govern(use_case: str, home: Path, cause: Cause, why: Why, workspace: bool, 
     with Tenure(ledger, run, get_run_logger()) as tenure:
 
         def prepare(root: Path) -> State[Any] | None:
-            return _weigh(use_case, case.dataset, root, ledger, run)
+            return _weigh(use_case, dataset, root, ledger, run)
 
         errand = Errand("retrain", home, [use_case], why, replace, prepare, tenure.check)
         state = run_errand(errand, workspace)

@@ -30,7 +30,7 @@ from pipelines.params import load_params
 from pipelines.release import open_store
 
 if TYPE_CHECKING:
-    from pipelines.watch import Finding, Judgement
+    from pipelines.watch import Judgement
 
 EVENT = "fleetloop.drift"
 
@@ -65,14 +65,11 @@ def _watch(use_case: str, home: Path, log: Path, now: datetime | None) -> State[
     if not judgement.events:
         return Completed(message=judgement.sentence, data={})
     ledger = Ledger(open_store(Place(home)), use_case, case.retrain)
-    ledger.found(_waiting(found, page) for found in judgement.events)
+    moment = now or datetime.now(UTC)
+    ledger.found(Drift(found.id, found.sentence, moment, page) for found in judgement.events)
     emit_event(EVENT, resource=_resource(use_case), payload=_payload(judgement, page))
     notify(home, "drift", [use_case], judgement.sentence, why, report=page)
     return Completed(name="Drift", message=judgement.sentence, data={})
-
-
-def _waiting(found: Finding, page: str) -> Drift:
-    return Drift(found.id, found.sentence, datetime.now(UTC), page)
 
 
 def _resource(use_case: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Who may train again: one run in flight, once for one reason on the same data, within a budget; all on record."""
 
-from flows.governor.ledger import Clock, Ledger, utc_now
+from flows.governor.ledger import Clock, Ledger, clock_at, utc_now
 from flows.governor.record import Cause, Drift, Lease, Line, Outcome, Record
 from flows.governor.rules import Answer, Counts
 
@@ -15,5 +15,6 @@ __all__ = [
     "Line",
     "Outcome",
     "Record",
+    "clock_at",
     "utc_now",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from flows.governor import rules
@@ -24,6 +24,14 @@ _PAUSE_S = 0.05  # the longest pause after a lost round
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def clock_at(now: datetime | None) -> Clock:
+    """A clock that shows `now` (UTC) at this moment and goes on from there; none: this machine's clock."""
+    if now is None:
+        return utc_now
+    since, first = time.monotonic(), now if now.tzinfo else now.replace(tzinfo=UTC)
+    return lambda: first + timedelta(seconds=time.monotonic() - since)
 
 
 class Ledger:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
@@ -50,6 +51,21 @@ def with_history(folder):
 def repro_runs(folder):
     done = subprocess.run(["dvc", "repro"], cwd=folder, env=environment(), capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if line.startswith("Running stage")]
+
+
+def test_where_time_is_replayed_the_governor_counts_in_that_time(prefect_server, tmp_path):
+    from flows.retrain import retrain
+
+    folder, day = stub_checkout(tmp_path / "c"), timedelta(days=1)
+    begin = datetime(2031, 1, 1, tzinfo=UTC)
+    moments = (begin, begin + day / 2, begin + 2 * day)
+    names = [retrain("a", str(folder), cause="ci", now=now, return_state=True).name for now in moments]
+    assert names[:2] == ["Completed", "Declined"]  # the cool-down is a day
+    lines = ledger_of(folder).read().lines
+    assert [(line.at.date().isoformat(), line.rule) for line in lines[:2]] == [
+        ("2031-01-01", ""), ("2031-01-01", "cool-down"),
+    ]  # fmt: skip
+    assert lines[2].at.year == 2031 and lines[2].rule != "cool-down"
 
 
 def test_a_retraining_is_on_record_and_its_release_says_why(prefect_server, tmp_path):
