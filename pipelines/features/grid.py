@@ -59,46 +59,89 @@ def grid_and_count(
     """`build_grid`, and the account of its rows."""
     from pipelines.features import grid_kernels as kernels  # numba: only where it computes
 
-    hampel = kernels.Hampel(*_hampel(spec, channels))
     bounds = kernels.Bounds(microseconds(spec.period_s), microseconds(spec.late_s), spec.fill)
-    refused = _among(rows, rejected)
     codes, names = pd.factorize(rows["device"], sort=True)
     device = codes.astype(np.int64)
     time, received = whole_microseconds(rows["time"]), whole_microseconds(rows["received"])
-    values = rows[list(spec.channels)].to_numpy(dtype=np.float32, copy=True)
-    values[refused] = np.nan
-    order = np.lexsort((received, time, device))
-    heard = kernels.hear(device[order], time[order], received[order], values[order], bounds)
+    cells = _Cells(rows, spec.channels, _among(rows, rejected), _order(device, time, received))
+    heard = kernels.hear(cells.sorted(device), cells.sorted(time), cells.sorted(received), cells.speaks(), bounds)
     clock = np.full(len(names), kernels.LONG_AGO, dtype=np.int64)
     np.maximum.at(clock, device, received)
     closed = (clock - bounds.late - 1) // bounds.period - 1
     held = kernels.held_after(heard, closed, spec.fill)
     n = len(held) + int(held.sum())
-    keys = np.empty((n, 6), dtype=np.int64)
-    cells, measured = np.empty((n, values.shape[1]), dtype=np.float32), np.empty((n, values.shape[1]), dtype=np.bool_)
+    keys = np.empty((kernels.KEYS, n), dtype=np.int64)
     begun = kernels.newest_event(heard.device, heard.slot, _events(events, names, spec.reset, spec))
-    kernels.emit(heard, begun, held, spec.fill, hampel, keys, cells, measured)
+    starts = kernels.emit_keys(heard, begun, held, spec.fill, keys)
+    values, measured, spikes = _clean(cells, spec, channels, heard, starts, held, n)
     since = {}
     for kind in dict.fromkeys(spec.since):
-        newest = kernels.newest_event(keys[:, 0], keys[:, 1], _events(events, names, (kind,), spec))
-        since[f"since.{kind}"] = np.where(newest == NEVER, np.nan, keys[:, 1] - newest).astype(np.float32)
-    spikes = int(np.isfinite(heard.values).sum()) - int(measured.sum())
+        newest = kernels.newest_event(keys[kernels.DEVICE], keys[kernels.SLOT], _events(events, names, (kind,), spec))
+        since[f"since.{kind}"] = np.where(newest == NEVER, np.nan, keys[kernels.SLOT] - newest).astype(np.float32)
     silent = len(rows) - heard.used - heard.late - heard.early
     count = GridCount(len(rows), heard.used, heard.late, heard.early, silent, n, n - len(held), spikes)
-    return _frame(names.to_numpy()[keys[:, 0]], keys, since, cells, measured, spec), count
+    return _frame(names, keys, since, values, measured, spec), count
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The rows' channels, one at a time: without those that are refused (n,), sorted where `order` is given."""
+
+    rows: pd.DataFrame
+    names: tuple[str, ...]
+    refused: NDArray[np.bool_]
+    order: NDArray[np.int64] | None
+
+    def sorted(self, column: NDArray[Any]) -> NDArray[Any]:
+        return np.array(column) if self.order is None else column[self.order]  # writable: else it compiles again
+
+    def channel(self, name: str) -> NDArray[np.float32]:
+        column = np.array(self.rows[name], dtype=np.float32)
+        column[self.refused] = np.nan
+        return column if self.order is None else column[self.order]
+
+    def speaks(self) -> NDArray[np.bool_]:
+        """(n,) which rows have a value."""
+        found = np.zeros(len(self.rows), dtype=np.bool_)
+        for name in self.names:
+            found |= np.isfinite(self.channel(name))
+        return found
+
+
+def _order(device: NDArray[np.int64], time: NDArray[np.int64], received: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The order by device, time and receipt; None where the rows stand in it, as ingest leaves them."""
+    later = np.diff(received) >= 0
+    for key in (time, device):
+        step = np.diff(key)
+        later = (step > 0) | ((step == 0) & later)
+    return None if later.all() else np.lexsort((received, time, device))
+
+
+def _clean(
+    cells: _Cells, spec: FeatureSpec, channels: Sequence[Channel], heard: Any, starts: Any, held: Any, n: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+    """(C, n) values of the emitted slots, and which were measured; how many spikes were taken out."""
+    from pipelines.features import grid_kernels as kernels  # numba: only where it computes
+    from pipelines.features.spike_kernels import Hampel, measure
+
+    filters = [Hampel(0, 0.0, 0.0)] * len(spec.channels)
+    if spec.spike is not None:
+        least = spec.spike.floor * spans(spec, tuple(channels))
+        filters = [Hampel(spec.spike.window, float(spec.spike.sigmas), float(floor)) for floor in least]
+    values, measured = np.empty((len(filters), n), np.float32), np.empty((len(filters), n), np.bool_)
+    slots, clean, spikes = np.empty(len(held), np.float32), np.empty(len(held), np.bool_), 0
+    for c, hampel in enumerate(filters):
+        kernels.newest(cells.channel(cells.names[c]), heard.into, slots)
+        measure(slots, starts, hampel, clean)
+        spikes += int(np.isfinite(slots).sum()) - int(clean.sum())
+        kernels.hold(slots, clean, heard, starts, held, spec.fill, values[c], measured[c])
+    return values, measured, spikes
 
 
 def whole_microseconds(times: pd.Series) -> NDArray[np.int64]:
     """A column of UTC times as microseconds since the epoch."""
     whole: NDArray[np.int64] = pd.DatetimeIndex(times).as_unit("us").asi8
     return whole
-
-
-def _hampel(spec: FeatureSpec, channels: Sequence[Channel]) -> tuple[int, float, NDArray[np.float64]]:
-    """The spike filter's window (0: none), sigmas and smallest deviations."""
-    if spec.spike is None:
-        return 0, 0.0, np.zeros(len(spec.channels))
-    return spec.spike.window, spec.spike.sigmas, spec.spike.floor * spans(spec, tuple(channels))
 
 
 def _events(events: pd.DataFrame | None, names: pd.Index, kinds: tuple[str, ...], spec: FeatureSpec) -> Any:
@@ -130,28 +173,27 @@ def _among(rows: pd.DataFrame, rejected: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _frame(
-    devices: NDArray[np.object_],
+    names: pd.Index,
     keys: NDArray[np.int64],
     since: dict[str, NDArray[np.float32]],
-    cells: NDArray[np.float32],
+    values: NDArray[np.float32],
     measured: NDArray[np.bool_],
     spec: FeatureSpec,
 ) -> pd.DataFrame:
+    device, slot, segment, run, generation, born = keys
     period, late = microseconds(spec.period_s), microseconds(spec.late_s)
-    start = keys[:, 1] * period
     columns: dict[str, object] = {
-        "device": pd.array(devices, dtype="str"),
-        "time": _times(start),
-        "received": _times(start + period + late),
-        "segment": keys[:, 2].astype(np.int32),
-        "run": keys[:, 3].astype(np.int32),
-        "generation": keys[:, 4].astype(np.int32),
-        "age": (keys[:, 1] - keys[:, 5] + 1).astype(np.int32),
+        "device": names.astype("str").array.take(device),
+        "time": _times(slot * period),
+        "received": _times(slot * period + period + late),
+        "segment": segment.astype(np.int32),
+        "run": run.astype(np.int32),
+        "generation": generation.astype(np.int32),
+        "age": (slot - born + 1).astype(np.int32),
     }
-    columns |= since
-    columns |= {name: cells[:, c] for c, name in enumerate(spec.channels)}
-    columns |= {f"{name}.measured": measured[:, c] for c, name in enumerate(spec.channels)}
-    return pd.DataFrame(columns)
+    cells = pd.DataFrame(values.T, columns=list(spec.channels), copy=False)
+    marks = pd.DataFrame(measured.T, columns=[f"{name}.measured" for name in spec.channels], copy=False)
+    return pd.concat([pd.DataFrame(columns | since), cells, marks], axis=1)
 
 
 def _times(microseconds_: NDArray[np.int64]) -> pd.DatetimeIndex:

@@ -1,4 +1,8 @@
-"""The grid over history, compiled: the same operations in the same order as `fleetloop_edge.grid`."""
+"""The grid over history, compiled: the same operations in the same order as `fleetloop_edge.grid`.
+
+First which slot each row falls into, then channel by channel: a channel's values lie side by side, and no more than one
+channel is worked on at a time.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fleetloop_edge.events import NEVER
-from fleetloop_edge.grid import MAD_TO_SD
 
 Int = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 LONG_AGO = -(2**62)
+KEYS = 6
+DEVICE, SLOT, SEGMENT, RUN, GENERATION, BORN = range(KEYS)
+"""Rows of the keys of emitted slots; BORN: the slot in which the device's life began."""
 
 
 class Bounds(NamedTuple):
@@ -24,14 +30,6 @@ class Bounds(NamedTuple):
     period: int
     late: int
     fill: int
-
-
-class Hampel(NamedTuple):
-    """The spike filter; window 0: none. least: (C,) smallest robust deviation."""
-
-    window: int
-    sigmas: float
-    least: NDArray[np.float64]
 
 
 class Events(NamedTuple):
@@ -43,46 +41,44 @@ class Events(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """Slots in which something arrived (m of them), and rows left out."""
+    """Slots in which something arrived (m of them), and rows left out. into: (n,) each row's slot, -1: left out."""
 
     device: Int  # (m,)
     slot: Int  # (m,)
-    values: Float32  # (m, C)
+    into: Int
     used: int
     late: int
     early: int
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def hear(device: Int, time: Int, received: Int, values: Float32, bounds: Bounds) -> Any:
+def hear(device: Int, time: Int, received: Int, speaks: Bool, bounds: Bounds) -> Any:
     """Rows sorted by device, time, received (all (n,)) to the slots in which something arrived."""
-    n, channels = values.shape
-    slot_device, slot_index = np.empty(n, np.int64), np.empty(n, np.int64)
-    slots = np.empty((n, channels), np.float32)
+    n = len(time)
+    slot_device, slot_index, into = np.empty(n, np.int64), np.empty(n, np.int64), np.full(n, -1)
     m, used, late, early = 0, 0, 0, 0
     for row in range(n):
         index = time[row] // bounds.period
         if received[row] > (index + 1) * bounds.period + bounds.late:
             late += 1
-            continue
-        if index * bounds.period > received[row] + bounds.late + bounds.period:
+        elif index * bounds.period > received[row] + bounds.late + bounds.period:
             early += 1
-            continue
-        spoken = 0
-        for c in range(channels):
-            spoken += np.isfinite(values[row, c])
-        if spoken == 0:
-            continue
-        used += 1
-        if m == 0 or slot_device[m - 1] != device[row] or slot_index[m - 1] != index:
-            slot_device[m], slot_index[m] = device[row], index
-            for c in range(channels):
-                slots[m, c] = np.nan
-            m += 1
-        for c in range(channels):
-            if np.isfinite(values[row, c]):
-                slots[m - 1, c] = values[row, c]
-    return Heard(slot_device[:m], slot_index[:m], slots[:m], used, late, early)
+        elif speaks[row]:
+            used += 1
+            if m == 0 or slot_device[m - 1] != device[row] or slot_index[m - 1] != index:
+                slot_device[m], slot_index[m] = device[row], index
+                m += 1
+            into[row] = m - 1
+    return Heard(slot_device[:m].copy(), slot_index[:m].copy(), into, used, late, early)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def newest(values: Float32, into: Int, slots: Float32) -> None:
+    """Fill slots (m,) with the newest value that arrived in each, NaN where none did."""
+    slots[:] = np.nan
+    for row in range(len(into)):
+        if into[row] >= 0 and np.isfinite(values[row]):
+            slots[into[row]] = values[row]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -119,18 +115,13 @@ def newest_event(device: Int, slot: Int, events: Events) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def emit(
-    heard: Heard, begun: Int, held: Int, fill: int, hampel: Hampel, keys: Int, values: Float32, measured: Bool
-) -> None:
-    """Fill keys (n, 6: device, slot, segment, run, generation, born), values and measured (n, C) of the emitted slots.
+def emit_keys(heard: Heard, begun: Int, held: Int, fill: int, keys: Int) -> Any:
+    """Fill keys (KEYS, n) of the emitted slots; (segments + 1,) at which heard slot each segment begins, and m.
 
     begun: (m,) the slot of the newest event that begins a life.
     """
-    channels = values.shape[1]
-    sorted_ring, ring = np.empty((channels, hampel.window)), np.empty((channels, hampel.window))
-    seen, held_at = np.empty(channels, np.int64), np.empty(channels, np.int64)
-    last = np.empty(channels, np.float32)
-    row, segment, run, generation, born = 0, -1, 0, 0, NEVER
+    starts = np.empty(len(heard.slot) + 1, np.int64)
+    row, segments, segment, run, generation, born = 0, 0, -1, 0, 0, NEVER
     for i in range(len(heard.slot)):
         index, device = heard.slot[i], heard.device[i]
         newborn = i == 0 or heard.device[i - 1] != device
@@ -139,86 +130,33 @@ def emit(
             generation, born = 0 if newborn else generation + 1, index if begun[i] == NEVER else begun[i]
         if newborn or reset or index - heard.slot[i - 1] - 1 > fill:
             segment, run = 0 if newborn else segment + 1, 0
-            for c in range(channels):
-                seen[c], held_at[c] = 0, LONG_AGO
-        for c in range(channels):
-            x = heard.values[i, c]
-            measured[row, c] = np.isfinite(x) and not spike(np.float64(x), c, hampel, seen, ring, sorted_ring)
-            if measured[row, c]:
-                last[c], held_at[c] = x, index
+            starts[segments] = i
+            segments += 1
         for ahead in range(held[i] + 1):
             run += 1
-            keys[row, 0], keys[row, 1], keys[row, 2], keys[row, 3] = device, index + ahead, segment, run
-            keys[row, 4], keys[row, 5] = generation, born
-            for c in range(channels):
-                values[row, c] = last[c] if index + ahead - held_at[c] <= fill else np.float32(np.nan)
-                measured[row, c] = measured[row, c] and ahead == 0
+            keys[DEVICE, row], keys[SLOT, row], keys[SEGMENT, row] = device, index + ahead, segment
+            keys[RUN, row], keys[GENERATION, row], keys[BORN, row] = run, generation, born
             row += 1
+    starts[segments] = len(heard.slot)
+    return starts[: segments + 1].copy()
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def spike(
-    x: float,
-    channel: int,
-    hampel: Hampel,
-    seen: Int,
-    ring: NDArray[np.float64],
-    sorted_ring: NDArray[np.float64],
-) -> Any:
-    """Take x into the channel's history; whether it is a spike."""
-    if hampel.window == 0:
-        return False
-    place, count = seen[channel] % hampel.window, min(seen[channel], hampel.window)
-    ordered = sorted_ring[channel]
-    if count == hampel.window:
-        remove(ordered, count, ring[channel, place])
-        count -= 1
-    insert(ordered, count, x)
-    ring[channel, place] = x
-    seen[channel] += 1
-    count += 1
-    if count < hampel.window // 2 + 1:
-        return False
-    middle = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
-    spread = MAD_TO_SD * middle_distance(ordered, count, middle)
-    return abs(x - middle) > hampel.sigmas * max(spread, hampel.least[channel])
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def insert(ordered: NDArray[np.float64], count: int, x: float) -> None:
-    """Put x into the first `count` ascending values."""
-    i = count
-    while i > 0 and ordered[i - 1] > x:
-        ordered[i] = ordered[i - 1]
-        i -= 1
-    ordered[i] = x
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def remove(ordered: NDArray[np.float64], count: int, x: float) -> None:
-    """Take one x out of the first `count` ascending values."""
-    i = 0
-    while ordered[i] != x:
-        i += 1
-    while i < count - 1:
-        ordered[i] = ordered[i + 1]
-        i += 1
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def middle_distance(ordered: NDArray[np.float64], count: int, middle: float) -> Any:
-    """Median of |value - middle| of ascending values: walks outwards from the middle, nearest first."""
-    right = (count - 1) // 2 + 1
-    left = right - 1
-    low = high = 0.0
-    for taken in range(count // 2 + 1):
-        if right >= count or (left >= 0 and abs(ordered[left] - middle) <= abs(ordered[right] - middle)):
-            distance = abs(ordered[left] - middle)
-            left -= 1
-        else:
-            distance = abs(ordered[right] - middle)
-            right += 1
-        if taken == (count - 1) // 2:
-            low = distance
-        high = distance
-    return 0.5 * (low + high)
+def hold(
+    slots: Float32, clean: Bool, heard: Heard, starts: Int, held: Int, fill: int, values: Float32, measured: Bool
+) -> None:
+    """Fill values and measured (n,) of the emitted slots: each of `slots` (m,) that is clean, held for `fill` slots."""
+    row = 0
+    for segment in range(len(starts) - 1):
+        last, until = np.float32(np.nan), LONG_AGO
+        for i in range(starts[segment], starts[segment + 1]):
+            index = heard.slot[i]
+            if clean[i]:
+                last, until = slots[i], index + fill
+            measured[row] = clean[i]
+            values[row] = last if index <= until else np.float32(np.nan)
+            row += 1
+            for ahead in range(1, held[i] + 1):
+                measured[row] = False
+                values[row] = last if index + ahead <= until else np.float32(np.nan)
+                row += 1
