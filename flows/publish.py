@@ -13,7 +13,7 @@ from pipelines.errors import Conflict, Refused
 from pipelines.export import bundle_path
 from pipelines.files import Place, write_json
 from pipelines.params import load_params
-from pipelines.release import Release, Store, champion, fetch, history, open_store, publish, withdrawn
+from pipelines.release import Release, Store, champion, fetch, history, object_key, open_store, publish, withdrawn
 
 _TRIES = 5  # rounds against others who publish the same use case
 
@@ -32,6 +32,7 @@ def publish_bundle(root: Path, home: Path, use_case: str, why: Why, replace: boo
         if before is not None and before.bundle == _sha256(bundle / "manifest.json"):
             return "Unchanged", f"{use_case} release {before.version} in {store.url} is this bundle already"
         facts = _facts(root, why)
+        _keep_lock(root, store, facts)
         if before is not None and not replace:
             facts["comparison"] = _compared(Place(root), store, use_case, before)
         try:
@@ -84,6 +85,12 @@ def _facts(root: Path, why: Why) -> dict[str, str]:
     if commit:
         facts["code_commit"] = commit
     return facts
+
+
+def _keep_lock(root: Path, store: Store, facts: dict[str, str]) -> None:
+    """The dvc.lock that a release names, under its hash: which data the release needs can be told ever after."""
+    if "dvc_lock" in facts:
+        store.put(object_key(facts["dvc_lock"]), (root / "dvc.lock").read_bytes())
 
 
 def _sha256(path: Path) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import active, contract, data, demo, features, field, operate, quarantine, releases, runs, split, stage
+from flows.cli import (
+    active,
+    contract,
+    data,
+    demo,
+    features,
+    field,
+    operate,
+    quarantine,
+    releases,
+    retention,
+    runs,
+    split,
+    stage,
+)
 
 _ABOUT = """A fleet's raw telemetry to a gated, quantized model on its gateways, and back.
 
@@ -33,6 +47,7 @@ app.command(rich_help_panel=_CHOOSE)(active.activate)
 app.command(rich_help_panel=_CHOOSE)(active.deactivate)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=_DATA)
+app.command("retention", rich_help_panel=_DATA)(retention.retention)
 app.add_typer(contract.app, name="contract", rich_help_panel=_DATA)
 app.add_typer(features.app, name="features", rich_help_panel=_DATA)
 app.add_typer(split.app, name="split", rich_help_panel=_DATA)

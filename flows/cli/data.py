@@ -34,7 +34,7 @@ def list_datasets() -> None:
         table.add_column(column, justify="right" if column in ("raw files", "MB") else "left")
     for name, spec in params.datasets.items():
         raw = Place(root).raw(name)
-        sizes = [file.stat().st_size for file in raw.rglob("*") if file.is_file()]
+        sizes = [file.stat().st_size for file in raw.rglob("[!.]*") if file.is_file()]
         active = "yes" if name in params.active.datasets else "no"
         table.add_row(name, ", ".join(spec.sources), active, str(len(sizes)), f"{sum(sizes) / 1e6:.1f}", spec.title)
     console().print(table)

@@ -17,16 +17,20 @@ from pipelines.ingest.read import (
 )
 from pipelines.ingest.redrive import Redriven, redrive
 from pipelines.ingest.redrive import kinds as quarantine_kinds
-from pipelines.ingest.store import bucket_of, write_rows
+from pipelines.ingest.retention import Item, Retirement, plan_retention, write_ledger
+from pipelines.ingest.store import bucket_of, sha256_of, write_rows
 
 __all__ = [
+    "Item",
     "Redriven",
+    "Retirement",
     "bucket_of",
     "channels_of",
     "compile_source",
     "guess_dataset",
     "ingest",
     "ingest_report",
+    "plan_retention",
     "preview_dataset",
     "quarantine_kinds",
     "read_devices",
@@ -37,6 +41,8 @@ __all__ = [
     "read_rows",
     "read_rows_from",
     "redrive",
+    "sha256_of",
     "stream_rows",
+    "write_ledger",
     "write_rows",
 ]

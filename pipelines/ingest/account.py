@@ -1,4 +1,5 @@
-"""Where every record went: accepted, quarantined or a duplicate. Their sum is what came in, or ingest fails."""
+"""Where every record went: accepted, quarantined, a duplicate, or expired: too old to be kept, by the policy of
+`retention`. Their sum is what came in, or ingest fails."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from pipelines.errors import DataError
 from pipelines.ingest.batch import Joined, Quarantined
 from pipelines.ingest.duplicates import CONFLICT, CONFLICT_RULE, KEPT, Status
 
-COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined")
+COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined", "expired")
 
 
 @dataclass(frozen=True)

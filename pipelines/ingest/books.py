@@ -21,6 +21,7 @@ from pipelines.ingest.devices import devices_of
 from pipelines.ingest.duplicates import KEPT
 from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.events import all_labels
+from pipelines.ingest.expiry import APPLIED, Cutoffs
 from pipelines.ingest.happened import Logged, all_events, logged
 from pipelines.ingest.part import SPARE, Written
 from pipelines.ingest.part_rows import dictionary
@@ -37,6 +38,8 @@ TOLD = {"events": schema.EVENTS, "labels": schema.LABELS}
 def write(run: Run, staged: Path, state: State, decoded: Sequence[Decoded], written: Sequence[Written]) -> None:
     """Stage every table but rows/. Raises DataError where a record is not accounted for."""
     write_state(state, staged)
+    if run.cutoffs != Cutoffs():
+        (staged / APPLIED).write_text(json.dumps({"before": run.cutoffs.to_dict()}) + "\n")
     log = logged(run.dataset, run.maps, run.files, state["last"], run.mapping)
     told = {name: _told(run, staged, name, decoded) for name in TOLD}
     events = all_events(run.dataset, log.events, told["events"], state["last"])
@@ -51,13 +54,13 @@ def write(run: Run, staged: Path, state: State, decoded: Sequence[Decoded], writ
     quarantine = [frame for one in decoded for frame in one.quarantine] + log.quarantine
     write_records(run.base, staged, _void(run), quarantine)
     raw = {(key, file.name): file for key, files_ in run.files.items() for file in files_}
-    lost = {part.name: _by_record(run, staged, part.lost, files) for part in written}
+    lost = {part.name: _by_record(run, staged, _still_kept(run, part.lost, files), files) for part in written}
     write_conflicts(run.base, staged, lost, raw, run.mapping, run.plan.void)
 
 
 def touched(run: Run) -> set[str]:
     """Names of files, parts aside, that a run may leave unwritten because nothing is left to write."""
-    return {name_of(*file) for file in _void(run)} | {_shares_name(*file) for file in run.plan.void}
+    return {name_of(*file) for file in _void(run)} | {_shares_name(*file) for file in run.plan.void} | {APPLIED}
 
 
 def _void(run: Run) -> set[tuple[str, str]]:
@@ -107,7 +110,8 @@ def _files(
 def _logs(run: Run, log: Logged) -> Iterable[pd.DataFrame]:
     for source, file, counted in log.fates:
         line = vars(counted) | {"source": source, "file": file, "sha256": run.plan.digests[file], "lead": file}
-        yield pd.DataFrame([line | {"mapping": run.mapping[source], "rows": 0, "placed": 0, "whole": 0}])
+        nothing = {"rows": 0, "placed": 0, "whole": 0, "expired": 0, "oldest": None, "newest": None}
+        yield pd.DataFrame([line | nothing | {"mapping": run.mapping[source]}])
 
 
 def _spare(run: Run, staged: Path, state: State, written: Sequence[Written]) -> pd.DataFrame:
@@ -159,7 +163,7 @@ def _shared(line: dict[Any, Any], shares: pd.DataFrame, status: np.ndarray) -> d
     """A file's line with its fate. status: of each row of the files that are joined."""
     own = shares[shares["file"] == line["file"]]
     row, record = own["row"].to_numpy(), own["record"].to_numpy()
-    placed = Joined(line["file"], line["records"] - line["whole"], Parts(row, record))
+    placed = Joined(line["file"], line["records"] - line["whole"] - line["expired"], Parts(row, record))
     counted = fate(line["source"], placed, record, status[row])
     whole = {"accepted": counted.accepted, "duplicates": counted.duplicates}
     return line | whole | {"quarantined": counted.quarantined + line["whole"]}
@@ -170,6 +174,17 @@ def _shares(run: Run, staged: Path, source: str, lead: str) -> pd.DataFrame:
     name = _shares_name(source, lead)
     frame: pd.DataFrame = pq.read_table(staged / name if (staged / name).is_file() else run.base / name).to_pandas()
     return frame
+
+
+def _still_kept(run: Run, lost: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Less those of files whose entries are too old."""
+    before = run.cutoffs.quarantine
+    if before is None or lost.empty:
+        return lost
+    old = files[files["newest"] < pd.Timestamp(before, unit="us", tz="UTC")]
+    known = pd.MultiIndex.from_frame(old[["source", "file"]])
+    left: pd.DataFrame = lost[~pd.MultiIndex.from_frame(lost[["source", "file"]]).isin(known)]
+    return left
 
 
 def _by_record(run: Run, staged: Path, lost: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:

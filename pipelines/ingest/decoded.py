@@ -16,6 +16,7 @@ from pipelines.errors import DataError
 from pipelines.ingest.account import cells, whole_records
 from pipelines.ingest.batch import Batch, Joined
 from pipelines.ingest.decode import decode_rows
+from pipelines.ingest.expiry import Cutoffs, without_expired
 from pipelines.ingest.quarantine import entries_of
 from pipelines.ingest.runs import Runs
 from pipelines.ingest.source_files import RawFile
@@ -27,9 +28,10 @@ from pipelines.params import SourceSpec
 class Decoded:
     """What came of one raw file, and of those joined to it.
 
-    rows: decoded. origins: the accounting of each file. placed: records that have rows; None where rows come of
-    several records: then `shares` (file, row, record) says of which. quarantine: as in schema.QUARANTINE. told: tables
-    of events and labels that the rows' own columns tell.
+    rows: decoded, and not too old. origins: the accounting of each file. placed: records that have such rows; None
+    where rows come of several records: then `shares` (file, row, record) says of which. expired: by file, records all
+    of whose rows are too old. span: oldest and newest row, microseconds, too old or not. quarantine: as in
+    schema.QUARANTINE. told: tables of events and labels that the rows' own columns tell.
     """
 
     source: str
@@ -39,6 +41,8 @@ class Decoded:
     origins: list[Joined] = field(default_factory=list)
     shares: list[pd.DataFrame] = field(default_factory=list)
     quarantine: list[pd.DataFrame] = field(default_factory=list)
+    expired: dict[str, int] = field(default_factory=dict)
+    span: tuple[int, int] | None = None
     told: dict[str, list[pa.Table]] = field(default_factory=lambda: {"events": [], "labels": []})
 
     @property
@@ -51,30 +55,39 @@ class Decoded:
 
 
 def decode_file(
-    file: RawFile, source: SourceSpec, mapping: SourceMap, version: str, channels: dict[str, Channel], runs: Runs
-) -> Decoded:
+    file: RawFile, source: SourceSpec, mapping: SourceMap, version: str, channels: dict[str, Channel], runs: Runs,
+    cutoffs: Cutoffs,
+) -> Decoded:  # fmt: skip
     """Decode one file and hand its rows to the runs. Raises DataError where nothing of it can be used."""
     found = Decoded(mapping.name, file)
     for batch in decode_rows(file, source, mapping, channels):
-        _enter(found, batch, version, runs)
+        _enter(found, batch, version, runs, cutoffs)
         for name in found.told:
             table = getattr(batch, name)
             if table is not None and len(table):
                 found.told[name].append(table)
+    if found.span and cutoffs.quarantine is not None and found.span[1] < cutoffs.quarantine:
+        found.quarantine = []
     return found
 
 
-def _enter(found: Decoded, batch: Batch, version: str, runs: Runs) -> None:
+def _enter(found: Decoded, whole: Batch, version: str, runs: Runs, cutoffs: Cutoffs) -> None:
+    batch, gone = without_expired(whole, cutoffs)
+    for name, count in gone.items():
+        found.expired[name] = found.expired.get(name, 0) + count
+    if len(whole.rows):
+        ends = (int(whole.rows.time.min()), int(whole.rows.time.max()))
+        found.span = (min(ends[0], found.span[0]), max(ends[1], found.span[1])) if found.span else ends
     simple = batch.parts is None and not batch.joined
     for origin in batch.origins():
-        rows = batch.rows if origin.file == batch.file else None
+        rows = whole.rows if origin.file == batch.file else None
         file = found.file if origin.file == found.file.name else found.file.beside(origin.file)
         found.quarantine.append(entries_of(found.source, file, origin.quarantined, version, rows))
         found.origins.append(origin)
     if simple:
         placed = runs.add(batch)
         found.placed = None if found.placed is None else found.placed + placed
-        if batch.records != placed + whole_records(batch.quarantined):
+        if batch.records != placed + gone.get(batch.file, 0) + whole_records(batch.quarantined):
             raise DataError(
                 f"{batch.file} (source {batch.source!r}): {batch.records} records came in but {placed} have rows and "
                 f"{whole_records(batch.quarantined)} are in quarantine; this is a bug of the decoder "
@@ -119,6 +132,13 @@ def file_lines(found: Sequence[Decoded], version: dict[str, str], digests: dict[
                     "rows": one.rows if name == one.file.name else 0,
                     "placed": -1 if one.placed is None else one.placed,
                     "whole": whole_records(entries),
+                    "expired": one.expired.get(name, 0),
+                    "oldest": _moment(one.span, 0),
+                    "newest": _moment(one.span, 1),
                 }
             )
     return lines
+
+
+def _moment(span: tuple[int, int] | None, end: int) -> pd.Timestamp | None:
+    return None if span is None else pd.Timestamp(span[end], unit="us", tz="UTC")

@@ -22,6 +22,7 @@ from pipelines.ingest.commit import Change, finish
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder
 from pipelines.ingest.decoded import Decoded, decode_file
+from pipelines.ingest.expiry import LEDGER, Cutoffs, read_cutoffs
 from pipelines.ingest.part import FACTS, ORIGINS, ROWS, SPARE, Job, Written, write_part
 from pipelines.ingest.plan import ENGINE, Known, Plan, engine, known, make_plan, versions
 from pipelines.ingest.report import report
@@ -49,9 +50,10 @@ def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path, compute: Co
     stored = known(tables, dataset)
     mapping = versions(dataset)
     listed = [(key, file) for key, some in files.items() for file in some]
-    plan = make_plan(listed, stored, dataset, _engine(room) == code)
-    if not plan.nothing:
-        run = Run(dataset, raw, tables, maps, files, mapping, plan, stored)
+    cutoffs = read_cutoffs(raw / LEDGER)
+    plan = make_plan(listed, stored, dataset, _engine(room) == code, cutoffs)
+    if not plan.nothing or (stored is not None and stored.cutoffs != cutoffs):
+        run = Run(dataset, raw, tables, maps, files, mapping, plan, stored, cutoffs)
         _renew(run, code, compute or Compute())
     return report(tables, dataset)
 
@@ -68,6 +70,7 @@ class Run:
     mapping: dict[str, str]  # versions, by source
     plan: Plan
     stored: Known | None
+    cutoffs: Cutoffs
 
     @property
     def work(self) -> Path:
@@ -133,7 +136,8 @@ def _of_rows(run: Run) -> list[tuple[str, RawFile]]:
 
 def _decode(run: Run, runs: Runs, key: str, file: RawFile) -> Decoded:
     source = run.dataset.sources[key]
-    return decode_file(file, source, run.maps[key], run.mapping[key], channels_of(run.dataset), runs)
+    version, channels = run.mapping[key], channels_of(run.dataset)
+    return decode_file(file, source, run.maps[key], version, channels, runs, run.cutoffs)
 
 
 def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:
@@ -176,4 +180,6 @@ def _drop_stale(run: Run, change: Change, staged: Path, written: list[Written]) 
 
 
 def _first_reason(decoded: list[Decoded]) -> str:
-    return next((one.first_reason for one in decoded if one.first_reason), "there is no record in them")
+    old = any(one.expired for one in decoded)
+    nothing = "all are older than the retention policy allows" if old else "there is no record in them"
+    return next((one.first_reason for one in decoded if one.first_reason), nothing)

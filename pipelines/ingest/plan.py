@@ -20,6 +20,7 @@ import fleetloop_edge.decoders
 from fleetloop_edge.spec import canonical_json
 from pipelines.ingest import schema, store
 from pipelines.ingest.decode import partners
+from pipelines.ingest.expiry import APPLIED, Cutoffs, judged_otherwise, read_cutoffs
 from pipelines.ingest.part_rows import File
 from pipelines.ingest.source_files import RawFile
 from pipelines.params import DatasetSpec
@@ -32,10 +33,11 @@ _NOT_OF_A_RECORD = {"files"}  # which files a source has does not change what th
 
 @dataclass(frozen=True)
 class Known:
-    """What is stored. files: as in schema.FILES. entries: of the manifest."""
+    """What is stored. files: as in schema.FILES. entries: of the manifest. cutoffs: that it was made with."""
 
     files: pd.DataFrame
     entries: dict[str, Any]
+    cutoffs: Cutoffs
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,12 @@ def known(tables: Path, dataset: DatasetSpec) -> Known | None:
     whole = all((tables / "rows" / name).is_file() for name in manifest["files"])
     if not whole or {**manifest, "files": {}} != said or not pq.read_schema(path).equals(schema.FILES):
         return None
-    return Known(pq.read_table(path).to_pandas(), manifest["files"])
+    return Known(pq.read_table(path).to_pandas(), manifest["files"], read_cutoffs(tables / APPLIED))
 
 
-def make_plan(run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset: DatasetSpec, same: bool) -> Plan:
+def make_plan(
+    run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset: DatasetSpec, same: bool, cutoffs: Cutoffs
+) -> Plan:
     """run: source and file of this run, all of them; same: the code is the one that made what is stored."""
     listed = list(run)
     digests = {file.name: store.sha256_of(file.path) for _, file in listed}
@@ -106,6 +110,7 @@ def make_plan(run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset:
                 digests[one.name] = store.sha256_of(one.path)
         now[source, file.name] = [(one.name, digests[one.name], mapping[source]) for one in (file, *beside)]
     changed = {key for key in {*held, *now} if sorted(held.get(key, [])) != sorted(now.get(key, []))}
+    changed |= judged_otherwise(f, stored.cutoffs, cutoffs)
     void = _with_neighbours(changed, held)
     fresh = [(source, file) for source, file in listed if (source, file.name) in void]
     joined = {(source, name) for source, lead in void for name, _, _ in held.get((source, lead), [])}

@@ -62,16 +62,21 @@ FILES = pa.schema(
         ("quarantined", pa.int64()),
         ("duplicates", pa.int64()),
         ("cells_quarantined", pa.int64()),
+        ("expired", pa.int64()),
         ("sha256", pa.string()),
         ("mapping", pa.string()),
         ("lead", pa.string()),
         ("rows", pa.int64()),
         ("placed", pa.int64()),
         ("whole", pa.int64()),
+        ("oldest", MOMENT),
+        ("newest", MOMENT),
     ]
 )
 """The accounting by raw file, and what tells whether it must be read again. lead: the file that it is joined to, itself
-where it stands alone. rows: decoded from it. placed: records that have rows. whole: records set aside by decoding."""
+where it stands alone. rows: decoded from it and not too old. placed: records that have such rows. whole: records set
+aside by decoding. expired: records all of whose rows are too old. oldest, newest: its rows, too old or not; null where
+it has none."""
 
 
 def rows_schema(channels: tuple[str, ...]) -> pa.Schema:

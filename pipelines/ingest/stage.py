@@ -16,7 +16,8 @@ def main(place: Place, name: str) -> None:
     write_json(room / "report.json", report)
     found = quality(room / "tables", params.dataset(name))
     write_json(place.untracked(name, "ingest") / "quality.json", found)
-    counts = (f"{report[key]:,} {key}" for key in ("accepted", "quarantined", "duplicates"))
+    fates = ("accepted", "quarantined", "duplicates", *(("expired",) if report["expired"] else ()))
+    counts = (f"{report[key]:,} {key}" for key in fates)
     print(f"{name}: {report['records']:,} records: {', '.join(counts)}; {report['rows']:,} rows")
     for warning in found["warnings"]:
         print(f"warning: {name}: {warning}")

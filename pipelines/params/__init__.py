@@ -1,6 +1,15 @@
 """params.yaml as one frozen typed tree. It is the only place for a number."""
 
-from pipelines.params.dataset import ChannelSpec, Compute, Contract, DatasetSpec, PairRule, SimulateSpec, Storage
+from pipelines.params.dataset import (
+    ChannelSpec,
+    Compute,
+    Contract,
+    DatasetSpec,
+    PairRule,
+    Retention,
+    SimulateSpec,
+    Storage,
+)
 from pipelines.params.demo import DemoSpec
 from pipelines.params.expand import expand
 from pipelines.params.load import Active, Params, load_params
@@ -58,6 +67,7 @@ __all__ = [
     "Params",
     "RecurrentSpec",
     "ReleaseSpec",
+    "Retention",
     "RetrainSpec",
     "SimulateSpec",
     "SourceSpec",

@@ -79,6 +79,23 @@ class Enough(Frozen):
     failures: int = Field(20, ge=0)
 
 
+class Retention(Frozen):
+    """How old each tier may be, in days; none: for ever. `fleetloop retention` applies it."""
+
+    raw_days: float | None = Field(None, gt=0)  # raw files, by their newest row
+    rows_days: float | None = Field(None, gt=0)  # rows, by when they were measured
+    quarantine_days: float | None = Field(None, gt=0)  # entries, by the newest row of their raw file
+
+    @model_validator(mode="after")
+    def _rows_first(self) -> Retention:
+        if self.raw_days is not None and (self.rows_days is None or self.rows_days > self.raw_days):
+            raise ValueError(
+                "raw_days needs rows_days of at most as many: rows are made of raw files, and made anew when a mapping "
+                "changes; without its raw file a row could not be"
+            )
+        return self
+
+
 class SimulateSpec(Frozen):
     """The seeded fleet behind a simulated dataset (`fleetloop data simulate`)."""
 
@@ -101,6 +118,7 @@ class DatasetSpec(Frozen):
     storage: Storage = Storage()
     contract: Contract = Contract()
     enough: Enough = Enough()
+    retention: Retention = Retention()
     simulate: SimulateSpec | None = None
 
     @model_validator(mode="before")

@@ -7,7 +7,7 @@ import os
 from pipelines.errors import ParamsError
 from pipelines.files import Place
 from pipelines.release.history import history, withdrawn
-from pipelines.release.publish import champion, fetch, publish, restore
+from pipelines.release.publish import champion, fetch, object_key, publish, restore
 from pipelines.release.record import FileFacts, Release
 from pipelines.release.store import Store
 
@@ -38,6 +38,7 @@ __all__ = [
     "champion",
     "fetch",
     "history",
+    "object_key",
     "open_store",
     "publish",
     "restore",

@@ -26,7 +26,7 @@ def publish(store: Store, use_case: str, bundle: Path, facts: dict[str, str], ov
     """
     files = _read_bundle(bundle)
     for data in files.values():
-        store.put(_object_key(_sha256(data)), data)
+        store.put(object_key(_sha256(data)), data)
     described = {name: FileFacts(_sha256(data), len(data)) for name, data in files.items()}
     manifest: dict[str, Any] = json.loads(files["manifest.json"])
     candidate = Release(
@@ -93,7 +93,7 @@ def fetch(store: Store, release: Release, folder: Path) -> None:
 def _released(store: Store, release: Release, name: str) -> bytes:
     """A file of a release. Raises DataError for bytes not as released."""
     facts = release.files[name]
-    data = store.get(_object_key(facts.sha256))
+    data = store.get(object_key(facts.sha256))
     if data is None or len(data) != facts.length or _sha256(data) != facts.sha256:
         raise DataError(
             f"{store.url}: {name} of {release.use_case} release {release.version} is missing or not what was "
@@ -141,7 +141,8 @@ def _read_bundle(bundle: Path) -> dict[str, bytes]:
     return files
 
 
-def _object_key(digest: str) -> str:
+def object_key(digest: str) -> str:
+    """Where the store keeps bytes, by their sha256."""
     return f"objects/{digest[:2]}/{digest}"
 
 

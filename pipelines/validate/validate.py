@@ -17,7 +17,7 @@ from pipelines.validate.facts import Facts
 from pipelines.validate.rows import rules_of
 from pipelines.validate.verdict import Verdict
 
-COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined")
+COUNTS = ("records", "accepted", "quarantined", "duplicates", "cells_quarantined", "expired")
 
 
 @dataclass(frozen=True)

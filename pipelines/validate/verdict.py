@@ -55,7 +55,7 @@ class Verdict:
             f"contract of {self.dataset!r} {'holds' if self.passed else 'is BROKEN'}: "
             f"{held} of {len(self.tables)} table rules hold, {len(self.warnings)} warn, {len(self.failures)} fail\n"
             f"  records {a['records']:,} = accepted {a['accepted']:,} + quarantined {a['quarantined']:,} "
-            f"+ duplicates {a['duplicates']:,}; cells in quarantine {a['cells_quarantined']:,}\n"
+            f"+ duplicates {a['duplicates']:,}{_expired(a)}; cells in quarantine {a['cells_quarantined']:,}\n"
             f"  rows {self.rows:,}; rejected by rule: "
             + (", ".join(f"{k} {v:,}" for k, v in self.rows_rejected.items() if v) or "none")
         )
@@ -81,3 +81,9 @@ class Verdict:
         """The inverse of `to_dict`."""
         tables = tuple(TableResult(**line) for line in said["tables"])
         return Verdict(dataset, tables, said["rows"], said["rows_rejected"], said["accounting"])
+
+
+def _expired(account: dict[str, int]) -> str:
+    """Records that the retention policy let go, where there are any."""
+    gone = account.get("expired", 0)
+    return f" + expired {gone:,}" if gone else ""

@@ -34,5 +34,6 @@ def report_of(rows: pd.DataFrame, quarantined: int = 0) -> dict[str, Any]:
         "accepted": len(rows),
         "quarantined": quarantined,
         "duplicates": 0,
+        "expired": 0,
         "cells_quarantined": 0,
     }
