@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +101,10 @@ def write_table(path: Path, frame: pd.DataFrame | pa.Table) -> None:
         pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", compression_level=1)
 
 
-def read_table(path: Path, made_by: str) -> pd.DataFrame:
-    """Read one Parquet file. Raises DataError that names the command which makes the file."""
-    return _read(path, made_by, _to_pandas)
-
-
-def _to_pandas(path: Path) -> pd.DataFrame:
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+def read_table(path: Path, made_by: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read one Parquet file, or the columns wanted. Raises DataError that names the command which makes the file."""
+    wanted = None if columns is None else list(columns)
+    frame: pd.DataFrame = _read(path, made_by, lambda p: pq.read_table(p, columns=wanted).to_pandas())
     return frame
 
 

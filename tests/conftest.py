@@ -157,3 +157,11 @@ def lap(tmp_path_factory: pytest.TempPathFactory) -> Place:
     run(folder, "fleetloop", "data", "simulate", "pumps")
     run(folder, "dvc", "repro")
     return Place(folder)
+
+
+@pytest.fixture(scope="session")
+def dask_scheduler() -> Iterator[str]:
+    """The address of a Dask scheduler with two workers in processes of their own."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address

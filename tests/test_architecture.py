@@ -214,6 +214,7 @@ def test_a_stage_s_params_stand_in_params_yaml(stage):
 
 FREE = {
     "pipelines",
+    "pipelines.by_device",
     "pipelines.errors",
     "pipelines.files",
     "pipelines.frozen",

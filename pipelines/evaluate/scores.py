@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,49 +19,56 @@ CANDIDATES = ("baseline", "sequence")
 """What may ship; naive is what they have to beat."""
 
 
+Aligned = tuple[pd.DataFrame, pd.DataFrame]
+
+
 def score_sides(
     windows: Callable[[str], Windows],
     models: Mapping[str, Model],
-    grid: pd.DataFrame,
-    targets: pd.DataFrame,
+    blocks: Callable[[], Iterable[Aligned]],
     channels: Sequence[str],
 ) -> pd.DataFrame:
     """Answers of all models: device, time, side, segment, missing, life, target, healthy and a column a model.
 
-    windows: those of a side. grid, targets: aligned row by row, as `read_grid` and `read_targets` give them.
-    missing: share of channels without a value in the row. Sorted by side, device, time.
+    windows: those of a side. blocks: grid (device, time, segment, channels) and targets (healthy), row by row alike,
+    some at a time in the order of `read_grid`. missing: share of channels without a value in the row. Sorted by side,
+    device, time.
     """
-    return pd.concat([_score(side, windows(side), models, grid, targets, channels) for side in SIDES]).reset_index(
-        drop=True
-    )
+    return pd.concat([_score(side, windows(side), models, blocks(), channels) for side in SIDES]).reset_index(drop=True)
 
 
 def _score(
     side: str,
     windows: Windows,
     models: Mapping[str, Model],
-    grid: pd.DataFrame,
-    targets: pd.DataFrame,
+    blocks: Iterable[Aligned],
     channels: Sequence[str],
 ) -> pd.DataFrame:
-    at = grid.iloc[windows.row]
-    values = at[list(channels)].to_numpy(dtype=np.float32)
-    frame = pd.DataFrame(
-        {
-            "device": at["device"].astype("str").to_numpy(),
-            "time": at["time"].to_numpy(),
-            "side": side,
-            "segment": at["segment"].to_numpy(dtype=np.int32),
-            "missing": missing_share(values).astype(np.float32),
-            "life": windows.life,
-            "target": windows.target,
-            "healthy": targets["healthy"].to_numpy()[windows.row].astype(bool),
-        }
-    )
-    frame["time"] = at["time"].reset_index(drop=True)
+    about = pd.concat(_about(windows.row, blocks, channels), ignore_index=True)
+    frame = about[["device", "time"]].assign(side=side)
+    frame = frame.assign(segment=about["segment"], missing=about["missing"], life=windows.life, target=windows.target)
+    frame["healthy"] = about["healthy"]
     for name in MODELS:
         frame[name] = models[name].predict(windows)[:, 0]
     return frame
+
+
+def _about(row: NDArray[np.int64], blocks: Iterable[Aligned], channels: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """What is told of rows (n,) beside the answers: device, time, segment, missing, healthy."""
+    first = 0
+    for grid, targets in blocks:
+        low, high = np.searchsorted(row, [first, first + len(grid)])
+        at = grid.iloc[row[low:high] - first]
+        yield pd.DataFrame(
+            {
+                "device": at["device"].astype("str"),
+                "time": at["time"],
+                "segment": at["segment"].astype(np.int32),
+                "missing": missing_share(at[list(channels)].to_numpy(dtype=np.float32)).astype(np.float32),
+                "healthy": targets["healthy"].to_numpy(dtype=bool)[row[low:high] - first],
+            }
+        )
+        first += len(grid)
 
 
 def outcome(frame: pd.DataFrame, model: str) -> Outcome:

@@ -11,13 +11,13 @@ import pandas as pd
 from pipelines.evaluate.card import model_card
 from pipelines.evaluate.judgement import Judgement, Question, judge_models, judgement_files
 from pipelines.evaluate.scores import CANDIDATES, MODELS, outcome, score_sides
-from pipelines.features import read_grid, read_spec
+from pipelines.features import read_spec
 from pipelines.files import Place, replacing_folder, write_bytes, write_json, write_table
 from pipelines.ingest import read_devices
 from pipelines.params import load_params
 from pipelines.report.page import Figure, Page
 from pipelines.report.render import to_html, to_markdown
-from pipelines.split import read_targets
+from pipelines.split import stream_aligned
 from pipelines.train import Model, load_models, load_windows
 
 
@@ -28,7 +28,8 @@ def main(place: Place, name: str) -> None:
     ask = Question(name, case.title, case.task, case.evaluate, case.decision, spec.period_s, case.train.seed)
     models = load_models(place, name)
     windows = partial(load_windows, place, name)
-    scores = score_sides(windows, models, read_grid(place, name), read_targets(place, name), spec.channels)
+    of_grid, of_targets = ["device", "time", "segment", *spec.channels], ["healthy"]
+    scores = score_sides(windows, models, partial(stream_aligned, place, name, of_grid, of_targets), spec.channels)
     kinds = {model: models[model].kind for model in MODELS}
     found = judge_models(scores, kinds, read_devices(place, case.dataset), ask)
     page = model_card(scores, found, ask, {m: models[m].importance() for m in CANDIDATES}, _curves(place, name))

@@ -43,7 +43,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Material:
-    """What is exported from. predictions: as evaluate wrote them; rows: as received, less the rejected ones."""
+    """What is exported from. predictions: as evaluate wrote them; rows: of held-out
+    devices as received, without the values of rejected ones; as many devices at least as are replayed."""
 
     models: Mapping[str, Model]  # that passed
     learnt: Mapping[str, ModelDecision]
@@ -124,11 +125,15 @@ def _replay(material: Material, facts: Facts, exported: Mapping[str, Exported], 
         for name, model in exported.items()
         for precision, graph in model.graphs.items()
     }
-    test = material.predictions[material.predictions["side"] == "test"]
-    begins = test.groupby("device")["time"].min()
-    since = dict(zip(begins.index, epoch_seconds(begins), strict=True))
+    since = first_asked(material.predictions)
     rows, cut = pick_devices(material.rows, since, most)
     return replay(rows, cut, facts.features, facts.channels, graphs, since, material.events)
+
+
+def first_asked(predictions: pd.DataFrame) -> dict[str, float]:
+    """Each held-out device, and the epoch seconds of its first row that is asked about."""
+    begins = predictions[predictions["side"] == "test"].groupby("device")["time"].min()
+    return dict(zip(begins.index.astype(str), epoch_seconds(begins), strict=True))
 
 
 def _quality(exported: Mapping[str, Exported], material: Material, period_s: float, rules: Rules) -> Quality:

@@ -13,10 +13,11 @@ from fleetloop_edge.spec import FeatureSpec, canonical_json
 from pipelines.errors import Refused
 from pipelines.evaluate import CANDIDATES, read_decisions, read_gates, read_metrics, read_predictions
 from pipelines.export.contents import Facts, files_hash, without_pictures
-from pipelines.export.make import Made, Material, Rules, make_bundle
+from pipelines.export.make import Made, Material, Rules, first_asked, make_bundle
+from pipelines.export.pick import count_rows, pick_names
 from pipelines.export.report import refusal
 from pipelines.files import Place, replacing_folder, write_json
-from pipelines.ingest import channels_of, compile_source, read_events, read_rows
+from pipelines.ingest import channels_of, compile_source, read_events, rows_by_bucket, stream_devices
 from pipelines.params import DatasetSpec, UseCaseSpec, load_params
 from pipelines.split import read_learnt_spec
 from pipelines.train import load_models, load_windows
@@ -29,7 +30,7 @@ def main(place: Place, name: str) -> None:
     case = params.use_case(name)
     dataset = params.dataset(case.dataset)
     try:
-        material = _material(place, name, case.dataset)
+        material = _material(place, name, case.dataset, case.export.parity_rows)
         rules = Rules(case.task, case.decision, case.export, case.evaluate.bootstrap, case.train.seed)
         made = make_bundle(material, _facts(place, name, case, dataset), rules)
     except Refused as no:
@@ -38,17 +39,17 @@ def main(place: Place, name: str) -> None:
     _write(place, name, made)
 
 
-def _material(place: Place, name: str, dataset: str) -> Material:
+def _material(place: Place, name: str, dataset: str, parity_rows: int) -> Material:
     passed = _passed(read_gates(place, name))
     models = load_models(place, name)
-    spec = read_learnt_spec(place, name)
+    spec, predictions = read_learnt_spec(place, name), read_predictions(place, name)
     return Material(
         models={model: models[model] for model in passed},
         learnt=read_decisions(place, name),
-        predictions=read_predictions(place, name),
+        predictions=predictions,
         calibration=load_windows(place, name, "calibration"),
         test=load_windows(place, name, "test"),
-        rows=_accepted(place, dataset, spec),
+        rows=_replayed(place, dataset, spec, first_asked(predictions), parity_rows),
         events=read_events(place, dataset) if spec.reset or spec.since else None,
     )
 
@@ -61,9 +62,19 @@ def _passed(gates: dict[str, Any]) -> list[str]:
     return passed
 
 
-def _accepted(place: Place, dataset: str, spec: FeatureSpec) -> pd.DataFrame:
-    """All rows; those that validate rejected carry no values, but their receipt still moves the device's clock."""
-    rows = read_rows(place, dataset, spec.channels)
+def _replayed(place: Place, dataset: str, spec: FeatureSpec, since: dict[str, float], most: int) -> pd.DataFrame:
+    """Rows of the devices that are replayed; those that validate rejected carry no values, but their receipt counts.
+
+    Read twice, some devices at a time: to count, and to take; memory holds what is taken.
+    """
+    files = [file for some in rows_by_bucket(place, dataset).values() for file in some]
+    made_by = f"fleetloop stage ingest {dataset}"
+    counts: dict[str, int] = {}
+    for block in stream_devices(files, (), made_by):
+        counts |= count_rows(block, since)
+    taken = pick_names(counts, most)
+    blocks = (block[block["device"].isin(taken)] for block in stream_devices(files, spec.channels, made_by))
+    rows = pd.concat(blocks, ignore_index=True)
     rejected = read_rejected(place, dataset)[["device", "time"]].drop_duplicates()
     marked = rows[["device", "time"]].merge(rejected, on=["device", "time"], how="left", indicator=True)
     rows.loc[(marked["_merge"] == "both").to_numpy(), list(spec.channels)] = np.nan

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from fleetloop_edge.spec import FeatureSpec, from_dict
+from pipelines.by_device import blocks_of
 from pipelines.errors import DataError
-from pipelines.files import Place, read_json, read_table
+from pipelines.files import Place, read_json
 
 
 def grid_folder(place: Place, use_case: str) -> Path:
@@ -22,38 +23,46 @@ def spec_path(place: Place, use_case: str) -> Path:
     return place.room(use_case, "features") / "spec.json"
 
 
-def read_grid(place: Place, use_case: str) -> pd.DataFrame:
+def read_grid(place: Place, use_case: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The grid of all devices, sorted by device and time; the row order that targets keep.
 
-    device, time, received, segment, run, the channels (float32), `<channel>.measured`.
+    device, time, received, segment, run, generation, age, `since.<event>`, the channels (float32),
+    `<channel>.measured`; columns: those wanted, device among them. Raises DataError naming the command that makes it.
+    """
+    return pd.concat(stream_grid(place, use_case, columns), ignore_index=True)
+
+
+def stream_grid(place: Place, use_case: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+    """The same, some whole devices at a time: memory holds these and a batch of each bucket, not the fleet.
+
     Raises DataError naming the command that makes it.
     """
-    grid = pd.concat([part for _, part in stream_grid(place, use_case)], ignore_index=True)
-    return grid.sort_values(["device", "time"], kind="stable", ignore_index=True)
+    for block in blocks_of(grid_files(place, use_case), made_by(use_case), columns):
+        yield block.to_pandas()
 
 
-def stream_grid(place: Place, use_case: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The same bucket by bucket: its name, and its whole devices sorted by device and time.
-
-    Raises DataError naming the command that makes it.
-    """
-    made_by = f"fleetloop stage features {use_case}"
+def grid_files(place: Place, use_case: str) -> list[Path]:
+    """The grid's files, one a bucket, each sorted by device and time. Raises DataError where there are none."""
     folder = grid_folder(place, use_case)
     paths = sorted(folder.glob("bucket=*.parquet"))
     if not paths:
-        raise DataError(f"{folder} holds no grid; make it with `{made_by}`")
-    for path in paths:
-        yield path.stem, read_table(path, made_by)
+        raise DataError(f"{folder} holds no grid; make it with `{made_by(use_case)}`")
+    return paths
+
+
+def made_by(use_case: str) -> str:
+    """The command that makes what stands here."""
+    return f"fleetloop stage features {use_case}"
 
 
 def read_spec(place: Place, use_case: str) -> FeatureSpec:
     """The feature spec as stated: what makes the grid. Raises DataError naming the command that makes it."""
-    return read_spec_from(spec_path(place, use_case), f"fleetloop stage features {use_case}")
+    return read_spec_from(spec_path(place, use_case), made_by(use_case))
 
 
-def read_spec_from(path: Path, made_by: str) -> FeatureSpec:
-    """A stored feature spec. Raises DataError naming `made_by`, the command that makes it."""
+def read_spec_from(path: Path, command: str) -> FeatureSpec:
+    """A stored feature spec. Raises DataError naming the command that makes it."""
     try:
-        return from_dict(FeatureSpec, read_json(path, made_by))
+        return from_dict(FeatureSpec, read_json(path, command))
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path} is no feature spec ({error}); run `{made_by}` again") from None
+        raise DataError(f"{path} is no feature spec ({error}); run `{command}` again") from None

@@ -13,35 +13,28 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.layout import feature_names
 from fleetloop_edge.spec import FeatureSpec
+from pipelines.by_device import BLOCK, blocks_of
 from pipelines.errors import Refused
 from pipelines.features.compute import compute_columns
-from pipelines.features.stored import stream_grid
+from pipelines.features.stored import grid_files, made_by
 from pipelines.files import Place, replacing_folder
-
-ROWS = 100_000
-"""Rows that are computed at once."""
 
 
 def stream_features(
-    place: Place, use_case: str, spec: FeatureSpec, at_once: int = ROWS
+    place: Place, use_case: str, spec: FeatureSpec, at_once: int = BLOCK
 ) -> Iterator[tuple[str, pd.DataFrame, NDArray[np.float32]]]:
     """Bucket, keys (device, time, segment, run) and (F, n) features of whole devices, bucket by bucket.
 
     spec: as the split learnt it. at_once: rows, unless one device has more. Memory does not grow with the number of
     devices; the array is new each time.
     """
-    for bucket, grid in stream_grid(place, use_case):
-        starts = np.append(np.flatnonzero((grid["device"] != grid["device"].shift()).to_numpy()), len(grid))
-        first = 0
-        while first < len(grid):
-            fits = starts[(starts > first) & (starts <= first + at_once)]
-            last = int(fits[-1]) if len(fits) else int(starts[starts > first][0])
-            part = grid.iloc[first:last].reset_index(drop=True)
-            yield bucket, part[["device", "time", "segment", "run"]], compute_columns(part, spec)
-            first = last
+    for file in grid_files(place, use_case):
+        for block in blocks_of([file], made_by(use_case), rows=at_once):
+            grid = block.to_pandas()
+            yield file.stem, grid[["device", "time", "segment", "run"]], compute_columns(grid, spec)
 
 
-def write_wide(place: Place, use_case: str, spec: FeatureSpec, folder: Path, at_once: int = ROWS) -> int:
+def write_wide(place: Place, use_case: str, spec: FeatureSpec, folder: Path, at_once: int = BLOCK) -> int:
     """Write every feature of every row below `folder`, a Parquet file a bucket; the number of rows.
 
     Raises Refused where the folder already holds something.

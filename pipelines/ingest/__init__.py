@@ -13,12 +13,15 @@ from pipelines.ingest.read import (
     read_quarantine,
     read_rows,
     read_rows_from,
+    rows_by_bucket,
+    stream_devices,
     stream_rows,
 )
 from pipelines.ingest.redrive import Redriven, redrive
 from pipelines.ingest.redrive import kinds as quarantine_kinds
 from pipelines.ingest.retention import Item, Retirement, plan_retention, write_ledger
 from pipelines.ingest.store import bucket_of, sha256_of, write_rows
+from pipelines.ingest.workers import workers
 
 __all__ = [
     "Item",
@@ -41,8 +44,11 @@ __all__ = [
     "read_rows",
     "read_rows_from",
     "redrive",
+    "rows_by_bucket",
     "sha256_of",
+    "stream_devices",
     "stream_rows",
+    "workers",
     "write_ledger",
     "write_rows",
 ]

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.by_device import blocks_of
 from pipelines.errors import DataError
 from pipelines.files import Place, read_json, read_table
 from pipelines.ingest.schema import QUARANTINE, QUARANTINE_ORDER
@@ -30,6 +31,20 @@ def stream_rows(place: Place, dataset: str, columns: Sequence[str] | None = None
     made_by = f"fleetloop stage ingest {dataset}"
     for files in _buckets(_tables(place, dataset), made_by):
         yield _read_rows(files, columns, made_by)
+
+
+def rows_by_bucket(place: Place, dataset: str) -> dict[str, list[Path]]:
+    """The files of each bucket of the rows, by the bucket's name ("bucket=3"), for `stream_devices`."""
+    found = _buckets(_tables(place, dataset), f"fleetloop stage ingest {dataset}")
+    return {files[0].parent.name: files for files in found}
+
+
+def stream_devices(
+    files: Sequence[Path], columns: Sequence[str], made_by: str = "fleetloop stage ingest DATASET"
+) -> Iterator[pd.DataFrame]:
+    """Rows of some buckets' files as `read_rows` orders them, some whole devices at a time: memory holds no bucket."""
+    for block in blocks_of(files, made_by, [*KEYS, *columns]):
+        yield block.to_pandas().sort_values(list(KEYS), kind="stable", ignore_index=True)
 
 
 def read_rows_from(

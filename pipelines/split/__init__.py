@@ -2,7 +2,7 @@
 
 from pipelines.split.sides import SIDES, assign_sides, hashed_side
 from pipelines.split.split import Split, split
-from pipelines.split.stored import read_learnt_spec, read_sides, read_targets
+from pipelines.split.stored import read_learnt_spec, read_sides, read_targets, stream_aligned
 from pipelines.split.suggest import Suggestion, suggest_seed
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "read_sides",
     "read_targets",
     "split",
+    "stream_aligned",
     "suggest_seed",
 ]

@@ -39,7 +39,10 @@ def suggest_seed(place: Place, use_case: str, seeds: int) -> Suggestion:
         raise ParamsError(f"{use_case} is split by time, which takes no seed; balance it by the shares or the dates")
     devices = read_devices(place, case.dataset)
     fleet = fleet_of(
-        _table(read_grid(place, use_case), read_events(place, case.dataset), devices, case.task.failure), devices
+        _table(
+            read_grid(place, use_case, ["device", "time"]), read_events(place, case.dataset), devices, case.task.failure
+        ),
+        devices,
     )
     if not fleet.names:
         raise ParamsError(f"the dataset of {use_case} gives every device its side; there is nothing to balance")

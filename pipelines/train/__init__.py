@@ -3,12 +3,13 @@
 from pipelines.train.build import MODELS
 from pipelines.train.load import Side, load_models, load_windows, windows_of
 from pipelines.train.model import Answer, CurvePoint, Inputs, Model
-from pipelines.train.windows import Windows
+from pipelines.train.windows import Held, Windows
 
 __all__ = [
     "MODELS",
     "Answer",
     "CurvePoint",
+    "Held",
     "Inputs",
     "Model",
     "Side",

@@ -59,7 +59,7 @@ class Naive:
         numbers = self._numbers()
         if self.form == "constant":
             return np.full((len(windows), 1), numbers["value"], dtype=np.float32)
-        left = np.float32(numbers["life"]) - windows.features[windows.end, self.age_column]
+        left = np.float32(numbers["life"]) - windows.age
         answer: NDArray[np.float32] = np.clip(left, np.float32(numbers["low"]), np.float32(numbers["high"]))
         return answer.reshape(-1, 1)
 

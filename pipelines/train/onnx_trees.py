@@ -27,8 +27,8 @@ def round_down(threshold: float) -> np.float32:
     return near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf))
 
 
-def trees_graph(trees: list[dict[str, Any]], width: int, answer: Answer) -> onnx.ModelProto:
-    """The graph of `Booster.dump_model()["tree_info"]` over x (n, width).
+def trees_graph(trees: list[dict[str, Any]], columns: list[int], width: int, answer: Answer) -> onnx.ModelProto:
+    """The graph of `Booster.dump_model()["tree_info"]` over x (n, width). columns: of x, that the trees know by number.
 
     Raises DataError on a split that is not numeric.
     """
@@ -45,7 +45,7 @@ def trees_graph(trees: list[dict[str, Any]], width: int, answer: Answer) -> onnx
         tree_roots=roots,
         nodes_modes=constant("modes", [LESS_OR_EQUAL] * len(nodes.feature), np.uint8),
         nodes_splits=constant("splits", nodes.split),
-        nodes_featureids=nodes.feature,
+        nodes_featureids=[columns[i] for i in nodes.feature],
         nodes_truenodeids=nodes.true,
         nodes_trueleafs=nodes.true_is_leaf,
         nodes_falsenodeids=nodes.false,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE, FACTS_FILE = "weights.npz", "model.json"
 
+CHUNK = 65_536
+"""Rows that are looked at at once."""
+
 Weights = dict[str, NDArray[np.float32]]
 """torch's names and layouts: rnn.weight_ih_l0 (G x H, I), rnn.weight_hh_l0, rnn.bias_ih_l0, …, head.weight (1, H)."""
 
@@ -59,7 +62,7 @@ class Recurrent:
 
         train, valid = train.learnable(), valid.known()
         self.steps = train.spec.sequence.steps
-        self.scaling = fit_scaler(train.inputs[train.end])
+        self.scaling = fit_scaler(train.inputs, train.end)
         fitted = fit(self.spec, self.answer, self.seed, self.threads, self.scaling, train, valid)
         self.weights, self.points, self.effect = fitted.weights, fitted.curve, fitted.effect
 
@@ -117,15 +120,37 @@ class Recurrent:
         return self.scaling
 
 
-def fit_scaler(inputs: NDArray[np.float32]) -> Scaler:
-    """Mean and standard deviation of each column of inputs (n, I), missing values left out; a constant has sd 1."""
-    values = inputs.astype(np.float64)
-    there = np.isfinite(values)
-    count = np.maximum(there.sum(axis=0), 1)
-    mean = np.where(there, values, 0.0).sum(axis=0) / count
-    sd = np.sqrt(np.where(there, (values - mean) ** 2, 0.0).sum(axis=0) / count)
+def fit_scaler(inputs: NDArray[np.float32], rows: NDArray[np.integer] | None = None) -> Scaler:
+    """Mean and standard deviation of each column of inputs (n, I), missing values left out; a constant has sd 1.
+
+    rows: those of inputs that count, all by default; some at a time are looked at, and their sums do not depend on it.
+    """
+    taken = np.arange(len(inputs)) if rows is None else rows
+    chunks = [taken[first : first + CHUNK] for first in range(0, len(taken), CHUNK)]
+    total, count, away = (np.zeros(inputs.shape[1]) for _ in range(3))
+    for chunk in chunks:
+        values, there = _known(inputs[chunk])
+        total, count = _added(total, values), count + there.sum(axis=0)
+    count = np.maximum(count, 1)
+    mean = total / count
+    for chunk in chunks:
+        values, there = _known(inputs[chunk])
+        away = _added(away, np.where(there, (values - mean) ** 2, 0.0))
+    sd = np.sqrt(away / count)
     sd = np.where(sd < 1e-9 + 1e-7 * np.abs(mean), 1.0, sd)  # below float32's own grain there is no signal
     return Scaler(tuple(float(v) for v in mean), tuple(float(v) for v in sd))
+
+
+def _known(inputs: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Values with 0 for those that are missing, and which are not."""
+    there = np.isfinite(inputs)
+    return np.where(there, inputs, 0.0).astype(np.float64), there
+
+
+def _added(total: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """total (I,) and the rows of values (n, I), one after another: the order of addition is that of one long table."""
+    whole: NDArray[np.float64] = np.concatenate([total[None], values]).sum(axis=0)
+    return whole
 
 
 def npz_bytes(arrays: Weights) -> bytes:

@@ -17,8 +17,9 @@ from fleetloop_edge.scale import Scaler
 from pipelines.params import RecurrentSpec
 from pipelines.train.gather import gather
 from pipelines.train.model import Answer, CurvePoint, shares
-from pipelines.train.recurrent import Weights
+from pipelines.train.recurrent import CHUNK, Weights
 from pipelines.train.recurrent_net import Net, predict_raw, torch_threads
+from pipelines.train.streamed import room_for
 from pipelines.train.windows import Windows
 
 VALID_MAX = 2000
@@ -66,7 +67,7 @@ class Batches:
         self.rng = np.random.default_rng(seed)
         self.order = np.argsort(windows.device, kind="stable")
         _, self.first, self.count = np.unique(windows.device[self.order], return_index=True, return_counts=True)
-        self.scaled = np.ascontiguousarray(scaler.apply(windows.inputs))
+        self.scaled = _scaled(windows.inputs, scaler)
         self.target = np.full(len(windows.inputs), np.nan, dtype=np.float32)
         self.target[windows.end] = (windows.target - unit.mean) / unit.sd
         self.loss_steps = min(loss_steps, windows.spec.sequence.steps)
@@ -87,6 +88,14 @@ class Batches:
         real = rows >= start[:, None]
         target = np.where(real, self.target[np.maximum(rows, start[:, None])], np.float32(np.nan))
         return torch.from_numpy(self.buffer), torch.from_numpy(target)
+
+
+def _scaled(inputs: NDArray[np.float32], scaler: Scaler) -> NDArray[np.float32]:
+    """Inputs (rows, I) scaled, some at a time."""
+    scaled = room_for(*inputs.shape)
+    for first in range(0, len(inputs), CHUNK):
+        scaled[first : first + CHUNK] = scaler.apply(inputs[first : first + CHUNK])
+    return scaled
 
 
 def fit(

@@ -47,7 +47,7 @@ def _folds(place: Place, name: str, case: UseCaseSpec, kind: str, train: Windows
     spec = case.train.baseline if kind == "lightgbm" else case.train.sequence
     if not spec.cross_validate:
         return {}
-    fold = read_targets(place, name)["fold"].to_numpy()[train.row]
+    fold = read_targets(place, name, ["fold"])["fold"].to_numpy()[train.row]
     found = cross_validate(lambda: MODELS[kind](case.train, case.task), train, fold, Answer.of(case.task))
     return {} if found is None else found.to_dict()
 

@@ -14,6 +14,7 @@ from pipelines.errors import DataError
 from pipelines.files import read_json, write_bytes, write_json
 from pipelines.params import LightGBMSpec
 from pipelines.train.model import Answer, CurvePoint, Inputs, shares
+from pipelines.train.useless import Useless, find_useless
 from pipelines.train.windows import Windows
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Trees:
     threads: int = 1
     booster: Any = None
     names: tuple[str, ...] = ()
+    useless: Useless = field(default_factory=Useless)  # of the names: left out of the trees
     points: list[CurvePoint] = field(default_factory=list)
 
     kind = "lightgbm"
@@ -50,33 +52,46 @@ class Trees:
     def fit(self, train: Windows, valid: Windows) -> None:
         import lightgbm
 
+        from pipelines.train.trees_rows import dataset
+
         train, valid = train.learnable(), valid.known()
-        self.names = train.names
-        names = [f"f{i}" for i in range(len(self.names))]  # LightGBM forbids some characters in names
-        data = lightgbm.Dataset(train.table, train.target, feature_name=names, free_raw_data=True)
+        self.names, self.useless = train.names, find_useless(train)
+        if not self._kept().size:
+            raise DataError(
+                f"none of the {len(self.names)} features moves over the train rows: there is nothing to learn"
+            )
+        data = dataset(train, self._kept())
         watched, labels = [data], ["train"]
         if len(valid):
-            watched.append(lightgbm.Dataset(valid.table, valid.target, reference=data))
+            watched.append(dataset(valid, self._kept(), data))
             labels.append("valid")
         self.points = []
         self.booster = lightgbm.train(self._params(), data, self.spec.trees, watched, labels, callbacks=[self._follow])
 
     def predict(self, windows: Windows) -> NDArray[np.float32]:
-        out = np.empty((len(windows), 1), dtype=np.float32)
+        out, kept = np.empty((len(windows), 1), dtype=np.float32), self._kept()
         for first in range(0, len(windows), CHUNK):
             part = slice(first, first + CHUNK)
-            raw = self._fitted().predict(windows.features[windows.end[part]], raw_score=True, num_threads=self.threads)
+            table = windows.features[windows.end[part]][:, kept]
+            raw = self._fitted().predict(table, raw_score=True, num_threads=self.threads)
             out[part] = self.answer.from_raw(np.asarray(raw))
         return out
+
+    def _kept(self) -> NDArray[np.int64]:
+        """(K,) the features that the trees are built of, by their place in `names`."""
+        left_out = self.useless.names
+        return np.array([i for i, name in enumerate(self.names) if name not in left_out], dtype=np.int64)
 
     def to_onnx(self) -> onnx.ModelProto:
         from pipelines.train.onnx_trees import trees_graph
 
-        return trees_graph(self._fitted().dump_model()["tree_info"], len(self.names), self.answer)
+        trees = self._fitted().dump_model()["tree_info"]
+        return trees_graph(trees, self._kept().tolist(), len(self.names), self.answer)
 
     def save(self, folder: Path) -> None:
         write_bytes(folder / MODEL_FILE, self._fitted().model_to_string().encode())
         facts = {"answer": asdict(self.answer), "names": list(self.names), "spec": self.spec.model_dump()}
+        facts["useless"] = self.useless.to_dict()
         write_json(folder / FACTS_FILE, facts | {"seed": self.seed, "threads": self.threads})
 
     @classmethod
@@ -96,11 +111,13 @@ class Trees:
             facts["threads"],
             booster,
             tuple(facts["names"]),
+            Useless.from_dict(facts["useless"]),
         )
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the gain of all splits."""
-        return shares(self.names, self._fitted().feature_importance("gain"))
+        names = tuple(self.names[i] for i in self._kept())
+        return shares(names, self._fitted().feature_importance("gain"))
 
     def _params(self) -> dict[str, Any]:
         spec = self.spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,43 @@ Float = NDArray[np.float32]
 Index = NDArray[np.int64]
 
 
+class Features(Protocol):
+    """(rows, F) features, unscaled, NaN = missing; some rows at a time."""
+
+    def __getitem__(self, at: Index, /) -> Float:
+        """(k, F) the features of rows `at` (k,); those in rising order come cheapest."""
+
+
+class Source(Protocol):
+    """Where the rows' values come from: arrays that are there, or the grid on the disk."""
+
+    @property
+    def features(self) -> Features:
+        """Of every row, unscaled."""
+
+    @property
+    def inputs(self) -> Float:
+        """(rows, I) the per-row features that the sequence model sees."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source that is there: features (rows, F), inputs (rows, I)."""
+
+    features: Float
+    inputs: Float
+
+
 @dataclass(frozen=True)
 class Windows:
     """n windows over a table of rows; a window is named by its last row and reaches back to its segment's start.
 
-    features: (rows, F) unscaled, NaN = missing. inputs: (rows, I), the per-row features that the sequence model sees.
-    end, start: (n,) row of the window's last row, and the first row it may reach. row: (n,) the last row's place in
-    `read_grid` and `read_targets`. target: (n,) NaN = unknown. life: (n,) periods to failure, inf = none known.
-    age: (n,) rows since commissioning. device: (n,) codes into `devices`.
+    source: of the rows' values. end, start: (n,) row of the window's last row, and the first row it may reach.
+    row: (n,) the last row's place in `read_grid` and `read_targets`. target: (n,) NaN = unknown. life: (n,) periods to
+    failure, inf = none known. age: (n,) rows since commissioning. device: (n,) codes into `devices`.
     """
 
-    features: Float
-    inputs: Float
+    source: Source
     end: Index
     start: Index
     row: Index
@@ -44,9 +69,14 @@ class Windows:
         return len(self.end)
 
     @property
-    def table(self) -> Float:
-        """(n, F) the features of each window's last row."""
-        return self.features[self.end]
+    def features(self) -> Features:
+        """(rows, F) of every row, unscaled: `windows.features[windows.end]` are those of the windows' last rows."""
+        return self.source.features
+
+    @property
+    def inputs(self) -> Float:
+        """(rows, I) the per-row features that the sequence model sees, unscaled."""
+        return self.source.inputs
 
     def take(self, which: NDArray[Any]) -> Windows:
         """The windows that a mask (n,) or indices select; the table of rows is shared, not copied."""

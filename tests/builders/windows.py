@@ -8,7 +8,7 @@ from fleetloop_edge.features import feature_names, input_columns
 from fleetloop_edge.spec import FeatureSpec, Sequence, Trailing
 from pipelines.params import LightGBMSpec, RecurrentSpec, TrainSpec
 from pipelines.tasks import FailureWithinHorizon, RemainingUsefulLife, Task
-from pipelines.train import Windows
+from pipelines.train import Held, Windows
 
 SPEC = FeatureSpec(
     channels=("heat", "noise"),
@@ -46,8 +46,7 @@ def tiny_windows(
     features = np.concatenate([channels, age[:, None], smooth], axis=1).astype(np.float32)
     columns = input_columns(spec)
     return Windows(
-        features=features,
-        inputs=features[:, columns],
+        source=Held(features, features[:, columns]),
         end=place,
         start=first,
         row=place,

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from fleetloop_edge.spec import from_dict
+from flows.checkout import set_params
+from pipelines import by_device
 from pipelines.errors import DataError, ParamsError
 from pipelines.features import build_grid, read_grid, read_spec
 from pipelines.features.stage import main
@@ -39,6 +41,30 @@ def test_running_it_again_gives_the_same_bytes(tmp_path: Path) -> None:
     first = {file: file.read_bytes() for file in tmp_path.glob("data/lives/**/*.*")}
     main(place, "lives")
     assert first and all(file.read_bytes() == content for file, content in first.items())
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_bytes_that_threads_give(tmp_path: Path, dask_scheduler: str) -> None:
+    made = {}
+    for name, compute in {"threads": {"threads": 3}, "cluster": {"scheduler": dask_scheduler}}.items():
+        (tmp_path / name).mkdir()
+        place = ingested(tmp_path / name, ROWS, failures(ROWS), since=["maintenance"])
+        set_params(place.root, {"compute": compute})
+        main(place, "lives")
+        files = place.room("lives", "features").rglob("*.*")
+        made[name] = {file.name: file.read_bytes() for file in files}
+    assert len(made["threads"]) > 2 and made["cluster"] == made["threads"]
+
+
+def test_the_grid_does_not_depend_on_how_many_rows_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ingested(tmp_path, ROWS, failures(ROWS))
+    main(place, "lives")
+    whole = read_grid(place, "lives")
+    monkeypatch.setattr(by_device.blocks_of, "__defaults__", (None, 1))
+    main(place, "lives")
+    pd.testing.assert_frame_equal(read_grid(place, "lives"), whole)
 
 
 def test_the_rows_are_accounted_for_beside_the_grid(tmp_path: Path) -> None:

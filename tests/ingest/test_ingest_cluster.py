@@ -23,13 +23,10 @@ def checkout(root: Path) -> Checkout:
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_bytes_that_threads_give(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+def test_a_cluster_gives_the_bytes_that_threads_give(tmp_path: Path, dask_scheduler: str) -> None:
     here, there = checkout(tmp_path / "threads"), checkout(tmp_path / "cluster")
     report = here.ingest()
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        compute = Compute(scheduler=cluster.scheduler_address)
-        assert ingest("some", there.spec, there.raw, there.tables, compute) == report
+    assert ingest("some", there.spec, there.raw, there.tables, Compute(scheduler=dask_scheduler)) == report
     assert here.files() == there.files()
 
 

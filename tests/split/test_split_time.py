@@ -185,7 +185,7 @@ def test_windows_of_a_side_look_back_over_the_embargo_and_answer_for_their_own_r
         windows = windows_of(grid, found.targets, FEATURES, side)
         mine = (found.targets["side"] == side) & (~found.targets["valid"] if side == "train" else True)
         np.testing.assert_array_equal(windows.row, np.flatnonzero(mine & (grid["run"] >= FEATURES.min_rows)))
-        np.testing.assert_array_equal(windows.table, whole.features[windows.row])
+        np.testing.assert_array_equal(windows.features[windows.end], whole.features[windows.row])
         np.testing.assert_array_equal(
             windows.reach(np.arange(len(windows)))[0][-1], windows.row[-1] - np.arange(6)[::-1]
         )

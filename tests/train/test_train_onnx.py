@@ -22,7 +22,9 @@ def trained_booster(x, y, seed=0, **extra):
 
 
 def graph_of(booster, width):
-    return OnnxModel(trees_graph(booster.dump_model()["tree_info"], width, UNBOUND).SerializeToString())
+    return OnnxModel(
+        trees_graph(booster.dump_model()["tree_info"], list(range(width)), width, UNBOUND).SerializeToString()
+    )
 
 
 @pytest.mark.parametrize("value", [0.1, -0.1, 1 / 3, 1e30, -1e-30, 16777217.0, 0.5, 0.0])

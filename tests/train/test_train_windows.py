@@ -50,7 +50,7 @@ def test_taking_windows_keeps_their_rows_and_their_past():
     windows = tiny_windows(LIFE)
     late = windows.age > 10
     taken = windows.take(late)
-    np.testing.assert_array_equal(taken.table, windows.features[late])
+    np.testing.assert_array_equal(taken.features[taken.end], windows.features[late])
     np.testing.assert_array_equal(
         taken.gather(np.arange(3), UNSCALED), windows.gather(np.flatnonzero(late)[:3], UNSCALED)
     )
@@ -94,7 +94,7 @@ def test_windows_begin_at_min_rows_of_each_segment_and_remember_their_place_in_t
     assert (windows.row - 9).tolist() == windows.end.tolist() == [2, 7, 8]
     assert windows.start.tolist() == [0, 5, 5]
     assert windows.age.tolist() == [3, 8, 9]
-    np.testing.assert_array_equal(windows.features[windows.end, 0], grid["heat"].to_numpy()[windows.row])
+    np.testing.assert_array_equal(windows.features[windows.end][:, 0], grid["heat"].to_numpy()[windows.row])
 
 
 def test_a_side_without_devices_has_no_windows():
