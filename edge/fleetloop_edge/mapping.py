@@ -92,3 +92,4 @@ class SourceMap:
     fields: dict[str, Derived] = dataclasses.field(default_factory=dict)
     long: LongMap | None = None
     clock: dict[str, float] = dataclasses.field(default_factory=dict)  # device -> seconds by which its clock is ahead
+    uploaded: TimeMap | None = None  # when the cloud got the record; ingest alone reads it

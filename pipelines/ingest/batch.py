@@ -13,6 +13,9 @@ from pipelines.ingest.schema import microseconds
 
 ABOUT = ("site", "vendor", "firmware")
 
+UNSAID = np.iinfo(np.int64).min
+"""A moment that nobody said; numpy's and Arrow's own mark for it."""
+
 
 @dataclass(frozen=True)
 class Quarantined:
@@ -43,7 +46,8 @@ class Rows:
     device: every row has one. time, received: (n,) int64, microseconds since 1970, UTC. record: (n,) int64, the
     record that a row comes from (see Quarantined). values: channel -> (n,) float32, NaN where nothing was measured;
     a channel that the file does not send may be left out. about: site, vendor, firmware; what is not said may be
-    left out.
+    left out. uploaded: as time, UNSAID where nobody said. totals: channel -> (n,) float64, what a cumulative counter
+    showed; its `values` are the same, rounded.
     """
 
     device: Words
@@ -52,6 +56,8 @@ class Rows:
     record: NDArray[np.int64]
     values: Mapping[str, NDArray[np.float32]]
     about: Mapping[str, Words] = field(default_factory=dict)
+    uploaded: NDArray[np.int64] | None = None
+    totals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time)

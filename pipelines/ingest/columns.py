@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -49,7 +49,8 @@ def decode_columns(
     device, trouble = _devices(fields, source)
     time = times.measured(fields, source, device)
     arrival = times.received(fields, source, time.micros)
-    for found in (time.trouble, arrival.trouble):
+    upload = times.uploaded(fields, source)
+    for found in (time.trouble, arrival.trouble, upload.trouble if upload else {}):
         trouble = found | trouble
     quarantined = list(table.quarantined)
     keep = _kept(fields, table, trouble, quarantined)
@@ -60,6 +61,7 @@ def decode_columns(
         record=table.record[fields.row[keep]],
         values={},
         about={name: _some(fields.template(t), keep) for name, t in _about(source) if t is not None},
+        uploaded=None if upload is None else upload.micros[keep],
     )
     if source.long is not None:
         return merged(table, file, fields, keep, rows, source, channels, quarantined)
@@ -67,7 +69,7 @@ def decode_columns(
     for name, channel in channels.items():
         if name in source.channels:
             values[name] = _channel(fields, keep, table, channel, source, quarantined)
-    rows = Rows(rows.device, rows.time, rows.received, rows.record, values, rows.about)
+    rows = replace(rows, values=values)
     batch = Batch(source.name, file, table.records, rows, quarantined)
     if tells is not None:
         batch.events = told_events(fields, keep, rows, tells.events, table, quarantined)

@@ -29,7 +29,12 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
         if mapped.field in {known.field for known in channels.values()}:
             raise ParamsError(f"{key}.field: {mapped.field!r} already feeds another channel")
         channels[channel] = _field(mapped, dataset.channels[channel].unit, key)
-    for key, time in (("time", source.time), ("received", source.received), ("until", source.until)):
+    for key, time in (
+        ("time", source.time),
+        ("received", source.received),
+        ("uploaded", source.uploaded),
+        ("until", source.until),
+    ):
         if time is not None:
             _check_time(time, f"sources.{name}.{key}")
     return SourceMap(
@@ -38,6 +43,7 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
         device=source.device,
         time=source.time or TimeMap("", "counter"),
         received=source.received,
+        uploaded=source.uploaded,
         delay_s=source.delay_s,
         channels=channels,
         missing=source.missing,

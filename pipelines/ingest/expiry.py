@@ -84,7 +84,11 @@ def _rows(rows: Rows, keep: NDArray[np.bool_]) -> Rows:
 
     values = {name: column[keep] for name, column in rows.values.items()}
     about = {name: some(words) for name, words in rows.about.items()}
-    return Rows(some(rows.device), rows.time[keep], rows.received[keep], rows.record[keep], values, about)
+    uploaded = None if rows.uploaded is None else rows.uploaded[keep]
+    totals = {name: column[keep] for name, column in rows.totals.items()}
+    return Rows(
+        some(rows.device), rows.time[keep], rows.received[keep], rows.record[keep], values, about, uploaded, totals
+    )
 
 
 def judged_otherwise(files: pd.DataFrame, was: Cutoffs, now: Cutoffs) -> set[File]:

@@ -26,7 +26,7 @@ from pipelines.ingest.expiry import LEDGER, Cutoffs, read_cutoffs
 from pipelines.ingest.part import FACTS, ORIGINS, ROWS, SPARE, Job, Written, write_part
 from pipelines.ingest.plan import ENGINE, Known, Plan, engine, known, make_plan, versions
 from pipelines.ingest.report import report
-from pipelines.ingest.runs import Extent, Runs
+from pipelines.ingest.runs import Extent, Runs, columns_of
 from pipelines.ingest.source_files import RawFile, files_of
 from pipelines.ingest.state import read_state, renewed
 from pipelines.ingest.workers import workers
@@ -85,8 +85,8 @@ class Run:
 def _renew(run: Run, code: str, compute: Compute) -> None:
     change = Change(run.tables.parent, run.work)
     staged = change.new(run.tables.name)
-    channels = tuple(run.dataset.channels)
-    runs = Runs(run.work / "runs", channels, run.dataset.storage)
+    columns = columns_of(run.dataset)
+    runs = Runs(run.work / "runs", columns, run.dataset.storage)
     with ThreadPoolExecutor(compute.threads) as pool:
         decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
     runs.flush()
@@ -97,7 +97,7 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
     entries = {name: entry for name, entry in sorted(entries.items()) if entry is not None}
     if not entries:
         raise DataError(f"{run.raw}: not one row could be read; the first reason: {_first_reason(decoded)}")
-    manifest = store.manifest(entries, run.dataset.storage, channels)
+    manifest = store.manifest(entries, run.dataset.storage, columns.channels, columns.uploaded)
     (staged / "rows").mkdir(parents=True, exist_ok=True)
     (staged / "rows" / store.MANIFEST).write_bytes(manifest)
     state = renewed(read_state(run.base), {part.name: part.state for part in written})
@@ -148,9 +148,9 @@ def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:
     held = read_state(run.base)["parts"]
     void = [key in run.plan.void for key in zip(held["source"], held["file"], strict=True)]
     touched = sorted({*new, *held["part"][void]}, key=lambda part: _size(new.get(part, ())), reverse=True)
-    channels = tuple(run.dataset.channels)
+    columns = columns_of(run.dataset)
     return [
-        Job(part, tuple(new.get(part, ())), index, replaced, run.base, staged, channels, run.dataset.period_s)
+        Job(part, tuple(new.get(part, ())), index, replaced, run.base, staged, columns, run.dataset.period_s)
         for part in touched
     ]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fleetloop_edge.check import check
 from fleetloop_edge.decoders import BINARY, Context, decode
+from fleetloop_edge.decoders.cell import absent
 from fleetloop_edge.decoders.json_record import objects
-from fleetloop_edge.decoders.record import lookup
+from fleetloop_edge.decoders.record import lookup, read_time, told
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.rows import build_rows
 from fleetloop_edge.spec import Channel
-from pipelines.ingest.batch import ABOUT, Batch, Quarantined, rows_of
+from pipelines.ingest.batch import ABOUT, UNSAID, Batch, Quarantined, rows_of
+from pipelines.ingest.schema import microseconds
 from pipelines.ingest.text import LONGEST, RAW_KEPT, Lines
 from pipelines.params import Envelope
 
@@ -52,6 +54,7 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
     values: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
     about: dict[str, list[str | None]] = {name: [] for name in ABOUT}
     quarantined: list[Quarantined] = []
+    uploaded: list[int] = []
     context, records = Context(), 0
     for message in found:
         records += 1
@@ -61,6 +64,7 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
                 raise message.payload
             decoded = decode(message.payload, source, context=context.about(message.fields))
             readings, rejected = check(decoded, source, channels)
+            got = _uploaded(message, source)
         except DecodeError as error:
             quarantined.append(Quarantined(number, None, error.rule, error.reason, raw))
             continue
@@ -70,13 +74,32 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
         said = {(r.device, r.time): (r.site, r.vendor, r.firmware) for r in readings}
         for row in build_rows(readings, names):
             keys.append((row.device, row.time, row.received, number))
+            uploaded.append(got)
             values.append(row.values)
             for name, word in zip(ABOUT, said[row.device, row.time], strict=True):
                 about[name].append(word)
     device, time, received, record = zip(*keys, strict=True) if keys else ((), (), (), ())
     stacked = np.stack(values) if values else np.empty((0, len(names)), dtype=np.float32)
     rows = rows_of(device, time, received, stacked, dict(about), record, names)
+    if source.uploaded is not None:
+        rows = replace(rows, uploaded=np.asarray(uploaded, dtype=np.int64))
     return Batch(source.name, file, records, rows, quarantined)
+
+
+def _uploaded(message: Message, source: SourceMap) -> int:
+    """When the cloud got a message, microseconds: as what is around it says, or its own JSON; else UNSAID.
+
+    Raises DecodeError (bad_uploaded).
+    """
+    spec = source.uploaded
+    if spec is None or isinstance(message.payload, DecodeError):
+        return UNSAID
+    fields = dict(message.fields)
+    if source.decoder not in BINARY:
+        for found in reversed(objects(message.payload)):
+            fields |= found
+    said = told(fields, spec.field)
+    return UNSAID if absent(said) else int(microseconds(read_time(fields, spec, "uploaded")))
 
 
 def messages(data: bytes, source: SourceMap, given: Mapping[str, str], envelope: Envelope | None) -> Iterator[Message]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fleetloop_edge.decoders.cell import BLANK, shown
 from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.spec import Channel
-from pipelines.ingest.batch import Batch, Parts, Quarantined, Rows, Words
+from pipelines.ingest.batch import UNSAID, Batch, Parts, Quarantined, Rows, Words
 from pipelines.ingest.fields import Fields
 from pipelines.ingest.numbers import channel_values
 from pipelines.ingest.table import Table
@@ -40,6 +40,10 @@ def merged(
     row, first = _rows(rows.device.codes[known], rows.time[known], of)
     received = np.full(len(first), np.iinfo(np.int64).min)
     np.maximum.at(received, row, rows.received[known])
+    uploaded = None
+    if rows.uploaded is not None:
+        uploaded = np.full(len(first), UNSAID)
+        np.maximum.at(uploaded, row, rows.uploaded[known])
     made = Rows(
         device=Words(rows.device.words, rows.device.codes[known][first]),
         time=rows.time[known][first],
@@ -47,6 +51,7 @@ def merged(
         record=rows.record[known][first],
         values=_values(fields, keep, of, row, len(first), table, source, channels, names, quarantined),
         about={name: Words(w.words, w.codes[known][first]) for name, w in rows.about.items()},
+        uploaded=uploaded,
     )
     return Batch(source.name, file, table.records, made, quarantined, Parts(row, rows.record[known]))
 

@@ -80,7 +80,7 @@ def _channels(source: SourceSpec, mapping: SourceMap) -> Iterator[str]:
 
 
 def _times(source: SourceSpec) -> Iterator[str]:
-    for time in (source.time, source.received, source.until):
+    for time in (source.time, source.received, source.uploaded, source.until):
         if time is not None:
             yield from holes(time.field) or (time.field,)
             yield from holes(time.start) if time.start else ()
@@ -110,7 +110,7 @@ def _numeric(source: SourceSpec, mapping: SourceMap) -> set[str]:
     left = {source.ending.field} if source.ending is not None and source.ending.field is not None else set()
     value = {source.value} if source.value is not None else set()
     channels = {source.long.value} if source.long else {mapped.field for mapped in mapping.channels.values()}
-    return channels | numbers(source.time) | numbers(source.received) | left | value
+    return channels | numbers(source.time) | numbers(source.received) | numbers(source.uploaded) | left | value
 
 
 def spreads(source: SourceSpec) -> dict[str, Spread]:

@@ -21,7 +21,7 @@ from pipelines.ingest import facts, schema, store
 from pipelines.ingest.duplicates import CONFLICT, KEPT
 from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.part_rows import File, PartRows, beside, came_from, load, said
-from pipelines.ingest.runs import Extent, Index
+from pipelines.ingest.runs import Columns, Extent, Index
 
 ROWS, ORIGINS, SPARE, FACTS = "rows", "state/origins", "state/spare", "state/facts"
 """Where a part's files stand in the tables folder."""
@@ -37,7 +37,7 @@ class Job:
     replaced: Path  # JSON: files whose stored rows are void
     tables: Path  # the tables folder
     staged: Path  # where new files are written, by their names in the tables folder
-    channels: tuple[str, ...]
+    columns: Columns
     period_s: float
 
 
@@ -58,7 +58,7 @@ def write_part(job: Job) -> Written:
 
     held = {folder: job.tables / folder / f"{job.name}.parquet" for folder in (ROWS, ORIGINS, SPARE)}
     stored = [(held[ROWS], held[ORIGINS]), (held[SPARE],)]
-    rows = load(job.extents, _index(job.index), stored, _files(job.replaced), job.channels)
+    rows = load(job.extents, _index(job.index), stored, _files(job.replaced), job.columns)
     k = rows.keys
     order, starts = kernels.by_key(k["device"], len(rows.devices))
     kernels.sort_rows(order, starts, k["time"], k["received"], rows.values, k["origin"], k["record"])
@@ -67,19 +67,19 @@ def write_part(job: Job) -> Written:
     spare = rows.copied(order[lost])
     kept = rows.chosen(order[status == KEPT] if len(lost) else order)
     if len(spare):
-        table = beside(said(spare, job.channels), came_from(spare))
+        table = beside(said(spare, job.columns.channels), came_from(spare))
         write_parquet(_path(job, SPARE), table.append_column("_status", pa.array(status[lost])))
     entry = _write(job, kept) if len(kept) else None
     state = {"parts": facts.counts(kept, spare)}
     if entry:
-        write_parquet(_path(job, FACTS), facts.channel_facts(kept, job.channels))
+        write_parquet(_path(job, FACTS), facts.channel_facts(kept, job.columns.channels))
         state |= {"steps": facts.steps(kept, job.period_s), "about": facts.about(kept), "last": facts.last(kept)}
     return Written(job.name, entry, _losers(spare, status[lost]), state)
 
 
 def _write(job: Job, kept: PartRows) -> dict[str, Any]:
     path = _path(job, ROWS)
-    write_parquet(path, said(kept, job.channels))
+    write_parquet(path, said(kept, job.columns.channels))
     write_parquet(_path(job, ORIGINS), came_from(kept))
     first, last = (schema.utc(np.array([edge(kept.keys["time"])]))[0] for edge in (np.min, np.max))
     return store.entry(len(kept), first, last, store.sha256_of(path))

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.ingest import schema
-from pipelines.ingest.runs import KEYS, Extent, Index, Origin, read_extent
+from pipelines.ingest.batch import UNSAID
+from pipelines.ingest.runs import KEYS, UPLOADED, Columns, Extent, Index, Origin, read_extent
 
 File = tuple[str, str]
 """Source and file."""
@@ -57,7 +58,7 @@ def load(
     index: Index,
     stored: Iterable[tuple[Path, ...]],
     replaced: frozenset[File],
-    channels: tuple[str, ...],
+    held: Columns,
 ) -> PartRows:
     """All rows of a part: those of the runs, and the stored ones whose raw file is not replaced.
 
@@ -65,9 +66,9 @@ def load(
     """
     known = [_still_valid(paths, replaced) for paths in stored if all(path.is_file() for path in paths)]
     total = sum(e.stop - e.start for e in extents) + sum(len(table) for table in known)
-    keys = {name: np.empty(total, dtype=kind) for name, kind in KEYS.items()}
-    values = np.empty((len(channels), total), dtype=np.float32)
-    columns = keys | dict(zip(channels, values, strict=True))
+    keys = {name: np.empty(total, dtype=kind) for name, kind in held.keys.items()}
+    values = np.empty((len(held.channels), total), dtype=np.float32)
+    columns = keys | dict(zip(held.channels, values, strict=True))
     kinds = {name: column.dtype for name, column in columns.items()}
     devices, origins = _codes(index.devices), _codes(index.origins)
     at = 0
@@ -90,6 +91,8 @@ def said(rows: PartRows, channels: tuple[str, ...]) -> pa.Table:
         "time": pa.array(keys["time"]).cast(schema.MOMENT),
         "received": pa.array(keys["received"]).cast(schema.MOMENT),
     }
+    if UPLOADED in keys:
+        columns[UPLOADED] = pa.array(keys[UPLOADED].view("datetime64[us]")).cast(schema.MOMENT)
     columns |= {name: pa.array(v, from_pandas=True) for name, v in zip(channels, rows.values, strict=True)}
     return pa.table(columns)
 
@@ -132,6 +135,8 @@ def _copy(table: pa.Table, into: dict[str, NDArray[Any]], devices: dict[str, int
             column[:] = np.array([origins.setdefault(o, len(origins)) for o in found], dtype=np.int32)[codes]
         elif name in ("time", "received"):
             column[:] = table[name].cast(pa.int64()).to_numpy()
+        elif name == UPLOADED:
+            column[:] = table[name].cast(pa.int64()).fill_null(UNSAID).to_numpy()
         else:
             column[:] = table[f"_{name}" if name in KEYS else name].to_numpy()
 

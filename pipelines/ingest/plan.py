@@ -22,6 +22,7 @@ from pipelines.ingest import schema, store
 from pipelines.ingest.decode import partners
 from pipelines.ingest.expiry import APPLIED, Cutoffs, judged_otherwise, read_cutoffs
 from pipelines.ingest.part_rows import File
+from pipelines.ingest.runs import columns_of
 from pipelines.ingest.source_files import RawFile
 from pipelines.params import DatasetSpec
 
@@ -82,11 +83,16 @@ def known(tables: Path, dataset: DatasetSpec) -> Known | None:
     path = tables / "files.parquet"
     if manifest is None or not path.is_file():
         return None
-    said = json.loads(store.manifest({}, dataset.storage, tuple(dataset.channels)))
+    said = json.loads(store.manifest({}, dataset.storage, *_held(dataset)))
     whole = all((tables / "rows" / name).is_file() for name in manifest["files"])
     if not whole or {**manifest, "files": {}} != said or not pq.read_schema(path).equals(schema.FILES):
         return None
     return Known(pq.read_table(path).to_pandas(), manifest["files"], read_cutoffs(tables / APPLIED))
+
+
+def _held(dataset: DatasetSpec) -> tuple[tuple[str, ...], bool]:
+    columns = columns_of(dataset)
+    return columns.channels, columns.uploaded
 
 
 def make_plan(

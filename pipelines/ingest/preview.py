@@ -24,8 +24,9 @@ MOST = 24 << 20  # bytes of a file
 FIRST, TROUBLES, BINS = 5, 8, 48
 _KEYS = {
     "column_count": "table", "encoding": "table.encoding", "no_device": "device", "no_time": "time",
-    "bad_time": "time", "bad_received": "received", "no_partner": "join", "unknown_channel": "channels",
-    "no_channel": "channels", "no_event": "event", "no_label": "label", "not_a_number": "missing",
+    "bad_time": "time", "bad_received": "received", "bad_uploaded": "uploaded", "no_partner": "join",
+    "unknown_channel": "channels", "no_channel": "channels", "no_event": "event",
+    "no_label": "label", "not_a_number": "missing",
 }  # fmt: skip
 """Which key of its source corrects what was set aside by a rule."""
 

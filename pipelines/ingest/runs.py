@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.ingest.batch import ABOUT, Batch, Words
+from pipelines.ingest.batch import ABOUT, UNSAID, Batch, Rows, Words
 from pipelines.ingest.store import bucket_of, span_kind
-from pipelines.params import Storage
+from pipelines.params import DatasetSpec, Storage
 
 RUN_ROWS = 1 << 19
 KEYS: dict[str, Any] = {
@@ -31,11 +31,42 @@ KEYS: dict[str, Any] = {
 }
 """Columns of a run, before the channels. siblings: how many rows the row's record has."""
 
+UPLOADED, TOTAL = "uploaded", "total:"
+"""More columns, where a mapping asks for them: when the cloud got a row (UNSAID where nobody said so), and what a
+cumulative counter showed (`total:<channel>`, NaN where none did)."""
+
 Part = tuple[int, int]
 """Bucket, and span counted from 1970."""
 
 Origin = tuple[str, str, str | None, str | None, str | None]
 """Source, file, site, vendor, firmware: what the rows of a device mostly share."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the rows of a dataset hold. uploaded: whether any source says when the cloud got them. counters: channels
+    that any source sends as a cumulative counter."""
+
+    channels: tuple[str, ...]
+    uploaded: bool = False
+    counters: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Columns before the channels, with their types."""
+        totals = {f"{TOTAL}{name}": np.float64 for name in self.counters}
+        return KEYS | ({UPLOADED: np.int64} if self.uploaded else {}) | totals
+
+    @property
+    def kinds(self) -> dict[str, Any]:
+        """All columns of a run, in order, with their types."""
+        return self.keys | dict.fromkeys(self.channels, np.float32)
+
+
+def columns_of(dataset: DatasetSpec) -> Columns:
+    """What its rows hold."""
+    sources = dataset.sources.values()
+    return Columns(tuple(dataset.channels), uploaded=any(source.uploaded is not None for source in sources))
 
 
 @dataclass(frozen=True)
@@ -67,10 +98,10 @@ class Index:
 class Runs:
     """Takes batches, from any thread, and sorts them by part."""
 
-    def __init__(self, folder: Path, channels: tuple[str, ...], storage: Storage) -> None:
+    def __init__(self, folder: Path, columns: Columns, storage: Storage) -> None:
         folder.mkdir(parents=True)
         self.parts: dict[Part, list[Extent]] = {}
-        self._folder, self._channels, self._storage = folder, channels, storage
+        self._folder, self._held, self._storage = folder, columns, storage
         self._devices: dict[str, int] = {}
         self._buckets: list[int] = []
         self._origins: dict[Origin, int] = {}
@@ -93,7 +124,8 @@ class Runs:
             "siblings": siblings,
         }
         columns |= {"time": rows.time, "received": rows.received, "record": rows.record}
-        columns |= {name: rows.values[name] for name in self._channels if name in rows.values}
+        columns |= {name: rows.values[name] for name in self._held.channels if name in rows.values}
+        columns |= _more(rows, self._held)
         with self._lock:
             self._waiting.append(columns)
             full = sum(len(piece["time"]) for piece in self._waiting) >= RUN_ROWS
@@ -109,7 +141,7 @@ class Runs:
             self._count += bool(pieces)
             buckets = np.array(self._buckets, dtype=np.int32)
         if pieces:
-            found = _write(path, pieces, self._channels, buckets, self._storage)
+            found = _write(path, pieces, self._held.kinds, buckets, self._storage)
             with self._lock:
                 for part, extent in found.items():
                     self.parts.setdefault(part, []).append(extent)
@@ -146,6 +178,15 @@ class Runs:
         return known[codes]
 
 
+def _more(rows: Rows, held: Columns) -> dict[str, NDArray[Any]]:
+    """The columns that only some datasets have."""
+    found: dict[str, NDArray[Any]] = {}
+    if held.uploaded:
+        found[UPLOADED] = np.full(len(rows), UNSAID) if rows.uploaded is None else rows.uploaded
+    found |= {f"{TOTAL}{name}": rows.totals[name] for name in held.counters if name in rows.totals}
+    return found
+
+
 def _siblings(record: NDArray[np.int64]) -> tuple[int, NDArray[np.int32]]:
     """How many records there are, and (n,) how many rows each row's record has."""
     if len(record) < 2 or bool((record[1:] > record[:-1]).all()):
@@ -164,7 +205,7 @@ def _distinct(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def _write(
-    path: Path, pieces: list[dict[str, NDArray[Any]]], channels: tuple[str, ...], buckets: NDArray[np.int32],
+    path: Path, pieces: list[dict[str, NDArray[Any]]], kinds: dict[str, Any], buckets: NDArray[np.int32],
     storage: Storage,
 ) -> dict[Part, Extent]:  # fmt: skip
     """One run: its columns one after another, each sorted by part."""
@@ -176,7 +217,7 @@ def _write(
     key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
     order, starts = kernels.by_key(key, storage.buckets * width)
     with path.open("wb") as file:
-        for name, kind in (KEYS | dict.fromkeys(channels, np.float32)).items():
+        for name, kind in kinds.items():
             out = np.empty(rows, dtype=kind)
             kernels.take(_joined(pieces, name, kind), order, out)
             file.write(out.data)  # not `tofile`: its error does not say that the disk is full

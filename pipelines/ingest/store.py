@@ -76,9 +76,10 @@ def entry(rows: int, first: pd.Timestamp, last: pd.Timestamp, digest: str) -> di
     return {"rows": rows, "from": first.isoformat(), "to": last.isoformat(), "sha256": digest}
 
 
-def manifest(entries: dict[str, Any], storage: Storage, channels: tuple[str, ...]) -> bytes:
-    """The manifest of rows/: its files, the channels, and how rows are parted."""
+def manifest(entries: dict[str, Any], storage: Storage, channels: tuple[str, ...], uploaded: bool = False) -> bytes:
+    """The manifest of rows/: its files, the channels (and whether rows say when the cloud got them), how they part."""
     said = {"files": entries, "channels": list(channels), **storage.model_dump()}
+    said |= {"uploaded": True} if uploaded else {}
     return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
 
 

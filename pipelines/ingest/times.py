@@ -16,7 +16,7 @@ from fleetloop_edge.decoders.record import fill, holes, read_time
 from fleetloop_edge.errors import DecodeError
 from fleetloop_edge.mapping import SourceMap, TimeMap
 from pipelines.ingest import moments
-from pipelines.ingest.batch import Words
+from pipelines.ingest.batch import UNSAID, Words
 from pipelines.ingest.fields import Fields
 from pipelines.ingest.numbers import plain_number
 from pipelines.ingest.schema import microseconds
@@ -56,6 +56,16 @@ def received(fields: Fields, source: SourceMap, time: Ints) -> Times:
     found = read_times(fields, source.received, "received", optional=True)
     if found.silent is not None:
         found.micros = np.where(found.silent, late, found.micros)
+    return found
+
+
+def uploaded(fields: Fields, source: SourceMap) -> Times | None:
+    """When the cloud got the rows, UNSAID where the record does not say; None where the mapping knows of no such."""
+    if source.uploaded is None:
+        return None
+    found = read_times(fields, source.uploaded, "uploaded", optional=True)
+    if found.silent is not None:
+        found.micros = np.where(found.silent, UNSAID, found.micros)
     return found
 
 

@@ -139,6 +139,7 @@ class SourceSpec(Frozen):
     device: str  # template over the record's fields and {row}, {file}, {folder}: "train-{unit}"
     time: TimeMap | None = None
     received: TimeMap | None = None
+    uploaded: TimeMap | None = None  # when the cloud got it; kept in the rows, never used by features
     delay_s: float = Field(0.0, ge=0)  # received = time + delay_s where the source does not say
     clock: dict[str, float] = Field(default_factory=dict)  # device -> seconds by which its clock is ahead
     site: str | None = None  # templates
