@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fleetloop_edge.mapping import SourceMap
+from fleetloop_edge.mapping import FieldMap, SourceMap
 from fleetloop_edge.readings import Reading, Rejected
 from fleetloop_edge.spec import Channel
 
@@ -28,7 +28,7 @@ def check(
             continue
         name, mapped = found
         value = r.value * mapped.scale + mapped.offset
-        broken = _broken(r, value, mapped.unit, channels[name])
+        broken = _broken(r, value, mapped, channels[name])
         if broken is not None:
             rejected.append(Rejected(r.device, r.time, name, value, *broken))
             value = math.nan
@@ -51,13 +51,15 @@ def out_of_range(value: float, channel: Channel) -> tuple[str, str]:
     return "out_of_range", f"{value:.6g} is outside {channel.min:g}..{channel.max:g} {channel.unit}".rstrip()
 
 
-def _broken(reading: Reading, value: float, unit: str, channel: Channel) -> tuple[str, str] | None:
+def _broken(reading: Reading, value: float, mapped: FieldMap, channel: Channel) -> tuple[str, str] | None:
     if reading.verdict is not None:
         return bad_quality(reading.verdict)
     if reading.raw is not None:
         return not_a_number(reading.raw)
     if value != value:  # NaN: not measured
         return None
-    if reading.unit is not None and unit and reading.unit != unit:
-        return "unknown_unit", f"{reading.channel!r} came in {reading.unit!r}, the mapping says {unit!r}"
+    if reading.unit is not None and mapped.unit and reading.unit != mapped.unit:
+        return "unknown_unit", f"{reading.channel!r} came in {reading.unit!r}, the mapping says {mapped.unit!r}"
+    if mapped.counter:  # the range is that of what it counts from one reading to the next
+        return None
     return None if channel.min <= value <= channel.max else out_of_range(value, channel)

@@ -49,6 +49,8 @@ class FieldMap:
     codes: dict[str, float] = dataclasses.field(default_factory=dict)  # cell.key_of(word) -> the number it stands for
     quality: str = ""  # field with the vendor's own verdict on the value
     good: tuple[str, ...] = ()  # cell.key_of(what it says of a value that may be believed)
+    counter: bool = False  # the value is a cumulative counter; what was counted since the one before is the channel's
+    rollover: float = 0.0  # where the counter begins again at 0, in the vendor's unit; 0: nowhere
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.bundle import Bundle, Manifest
 from fleetloop_edge.check import check
+from fleetloop_edge.counters import Totals
 from fleetloop_edge.decide import ABSTAIN, Decider, Decision, missing_share, who_answers, why_nobody
 from fleetloop_edge.decoders import decode
 from fleetloop_edge.errors import DecodeError, SpoolFull
@@ -95,6 +96,7 @@ class Runtime:
         self._spool = spool
         self._unspooled: deque[Decision] = deque()
         self._counters = Counters()
+        self._totals = Totals()
         self._devices: dict[str, _Device] = {}
         self._life: dict[str, dict[str, Any]] = {}
 
@@ -116,9 +118,10 @@ class Runtime:
             self.aside.append(Aside(source, received, payload, error.rule, error.reason))
             return []
         checked, rejected = check(readings, mapping, self._channels)
-        self._counters.rejected += len(rejected)
-        self.rejected.extend(rejected)
-        rows = build_rows(checked, self._spec.channels)
+        counted, outside = self._totals.counted(checked, mapping, self._channels)
+        self._counters.rejected += len(rejected) + len(outside)
+        self.rejected.extend([*rejected, *outside])
+        rows = build_rows(counted, self._spec.channels)
         return [decision for row in rows for decision in self.push_row(row)]
 
     def push_row(self, row: Row) -> list[Decision]:
@@ -157,9 +160,11 @@ class Runtime:
         return beat
 
     def life(self) -> dict[str, Any]:
-        """What outlasts this bundle and this gateway: each device's age and own baselines, as JSON types."""
+        """What outlasts this bundle and this gateway: each device's age, own baselines and counters, as JSON types."""
         known = {name: device.features.life() for name, device in self._devices.items()}
-        return {"channels": list(self._spec.signals), "devices": {**self._life, **known}}
+        totals = self._totals.to_dict()
+        said = {"channels": list(self._spec.signals), "devices": {**self._life, **known}}
+        return said | ({"totals": totals} if totals else {})
 
     def restore(self, life: Mapping[str, Any]) -> None:
         """Take over what `life` of an earlier runtime gave; for devices that this one has not yet heard.
@@ -168,6 +173,7 @@ class Runtime:
         """
         old = [str(name) for name in life["channels"]]
         places = [old.index(name) if name in old else None for name in self._spec.signals]
+        self._totals = Totals(life.get("totals"))
         self._life = {str(name): _rearranged(saved, places) for name, saved in life["devices"].items()}
 
     def _known(self, name: str) -> _Device:

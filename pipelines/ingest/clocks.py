@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipelines.ingest.part_rows import PartRows
+from pipelines.ingest.schema import utc
+
 Ints = NDArray[np.int64]
 
 AROUND = 8  # rows before and after, whose smallest delays are compared
+MOST = 20  # jumps of a device in one part that are kept
 
 
 def ahead(delays: pd.DataFrame) -> pd.Series[float]:
@@ -51,6 +55,28 @@ def jumps(time: Ints, received: Ints, least: int) -> list[tuple[int, int]]:
         by = int(change[group[np.argmax(np.abs(change[group]))]])
         found.append((int(order[edge + AROUND]), by))
     return found
+
+
+def all_jumps(kept: PartRows, steps: pd.DataFrame, period_s: float) -> pd.DataFrame:
+    """device, at, by (seconds): jumps by a period or more of every device of a part, the first MOST of each.
+
+    kept: sorted; steps: as `facts.steps` gives it. A device whose delays differ by less has a clock that did not jump.
+    """
+    ends = np.cumsum(steps["rows"].to_numpy())
+    wide = np.flatnonzero((steps["delay_max"] - steps["delay_min"]).to_numpy() >= period_s)
+    found: list[tuple[str, int, float]] = []
+    for d in wide.tolist():
+        own = slice(int(ends[d] - steps["rows"].iloc[d]), int(ends[d]))
+        time = kept.keys["time"][own]
+        some = jumps(time, kept.keys["received"][own], int(period_s * 1e6))[:MOST]
+        found += [(str(steps["device"].iloc[d]), int(time[row]), by / 1e6) for row, by in some]
+    return pd.DataFrame(
+        {
+            "device": pd.array([device for device, _, _ in found], dtype="str"),
+            "at": utc(np.array([at for _, at, _ in found], dtype=np.int64)),
+            "by": np.array([by for _, _, by in found], dtype=np.float64),
+        }
+    )
 
 
 def turns(time: Ints, device: NDArray[np.int32]) -> Ints:

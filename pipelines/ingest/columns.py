@@ -17,7 +17,7 @@ from pipelines.ingest import times
 from pipelines.ingest.batch import Batch, Quarantined, Rows, Words
 from pipelines.ingest.fields import Fields, coded
 from pipelines.ingest.long import merged
-from pipelines.ingest.numbers import channel_values
+from pipelines.ingest.numbers import channel_values, sent, totals_of
 from pipelines.ingest.spread import Wide
 from pipelines.ingest.table import Table
 from pipelines.ingest.tells import told_events, told_labels
@@ -65,11 +65,14 @@ def decode_columns(
     )
     if source.long is not None:
         return merged(table, file, fields, keep, rows, source, channels, quarantined)
-    values = {}
+    values, totals = {}, {}
     for name, channel in channels.items():
         if name in source.channels:
-            values[name] = _channel(fields, keep, table, channel, source, quarantined)
-    rows = replace(rows, values=values)
+            values[name] = _channel(fields, keep, table, sent(channel, source), source, quarantined)
+            if source.channels[name].counter:
+                cells = fields.array(source.channels[name].field).take(keep)
+                totals[name] = totals_of(cells, values[name], source.channels[name])
+    rows = replace(rows, values=values, totals=totals)
     batch = Batch(source.name, file, table.records, rows, quarantined)
     if tells is not None:
         batch.events = told_events(fields, keep, rows, tells.events, table, quarantined)

@@ -58,6 +58,8 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
 
 def _field(mapped: ChannelField, canonical: str, key: str) -> FieldMap:
     scale, offset = _conversion(canonical if mapped.unit is None else mapped.unit, canonical, f"{key}.unit")
+    if mapped.counter and (offset or scale <= 0):
+        raise ParamsError(f"{key}.unit: {mapped.unit!r} to {canonical!r} is no pure scale, so nothing counts in it")
     return FieldMap(
         mapped.field,
         scale,
@@ -67,6 +69,8 @@ def _field(mapped: ChannelField, canonical: str, key: str) -> FieldMap:
         codes={key_of(word): number for word, number in mapped.codes.items()},
         quality=mapped.quality or "",
         good=tuple(key_of(word) for word in mapped.good),
+        counter=mapped.counter,
+        rollover=mapped.rollover or 0.0,
     )
 
 

@@ -47,7 +47,7 @@ def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path, compute: Co
     maps = _maps(name, dataset)
     files = _files(name, dataset, raw)
     code = engine()
-    stored = known(tables, dataset)
+    stored = known(tables, dataset, columns_of(dataset, maps))
     mapping = versions(dataset)
     listed = [(key, file) for key, some in files.items() for file in some]
     cutoffs = read_cutoffs(raw / LEDGER)
@@ -85,7 +85,7 @@ class Run:
 def _renew(run: Run, code: str, compute: Compute) -> None:
     change = Change(run.tables.parent, run.work)
     staged = change.new(run.tables.name)
-    columns = columns_of(run.dataset)
+    columns = columns_of(run.dataset, run.maps)
     runs = Runs(run.work / "runs", columns, run.dataset.storage)
     with ThreadPoolExecutor(compute.threads) as pool:
         decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
@@ -97,7 +97,7 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
     entries = {name: entry for name, entry in sorted(entries.items()) if entry is not None}
     if not entries:
         raise DataError(f"{run.raw}: not one row could be read; the first reason: {_first_reason(decoded)}")
-    manifest = store.manifest(entries, run.dataset.storage, columns.channels, columns.uploaded)
+    manifest = store.manifest(entries, run.dataset.storage, columns.channels, columns.told)
     (staged / "rows").mkdir(parents=True, exist_ok=True)
     (staged / "rows" / store.MANIFEST).write_bytes(manifest)
     state = renewed(read_state(run.base), {part.name: part.state for part in written})
@@ -148,7 +148,7 @@ def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:
     held = read_state(run.base)["parts"]
     void = [key in run.plan.void for key in zip(held["source"], held["file"], strict=True)]
     touched = sorted({*new, *held["part"][void]}, key=lambda part: _size(new.get(part, ())), reverse=True)
-    columns = columns_of(run.dataset)
+    columns = columns_of(run.dataset, run.maps)
     return [
         Job(part, tuple(new.get(part, ())), index, replaced, run.base, staged, columns, run.dataset.period_s)
         for part in touched

@@ -55,6 +55,7 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
     about: dict[str, list[str | None]] = {name: [] for name in ABOUT}
     quarantined: list[Quarantined] = []
     uploaded: list[int] = []
+    totals: dict[str, list[float]] = {name: [] for name, mapped in source.channels.items() if mapped.counter}
     context, records = Context(), 0
     for message in found:
         records += 1
@@ -72,7 +73,10 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
         if not readings:
             quarantined.append(Quarantined(number, None, "no_channel", "no value of a mapped channel", raw))
         said = {(r.device, r.time): (r.site, r.vendor, r.firmware) for r in readings}
+        shown = {(r.device, r.time, r.channel): r.value for r in readings if r.channel in totals and r.value == r.value}
         for row in build_rows(readings, names):
+            for name, column in totals.items():
+                column.append(shown.get((row.device, row.time, name), np.nan))
             keys.append((row.device, row.time, row.received, number))
             uploaded.append(got)
             values.append(row.values)
@@ -83,6 +87,8 @@ def decode_messages(found: Iterator[Message], file: str, source: SourceMap, chan
     rows = rows_of(device, time, received, stacked, dict(about), record, names)
     if source.uploaded is not None:
         rows = replace(rows, uploaded=np.asarray(uploaded, dtype=np.int64))
+    if totals:
+        rows = replace(rows, totals={name: np.asarray(column) for name, column in totals.items()})
     return Batch(source.name, file, records, rows, quarantined)
 
 

@@ -10,7 +10,7 @@ from fleetloop_edge.mapping import SourceMap
 from fleetloop_edge.spec import Channel
 from pipelines.ingest.batch import UNSAID, Batch, Parts, Quarantined, Rows, Words
 from pipelines.ingest.fields import Fields
-from pipelines.ingest.numbers import channel_values
+from pipelines.ingest.numbers import channel_values, sent, totals_of
 from pipelines.ingest.table import Table
 
 Ints = NDArray[np.int64]
@@ -44,12 +44,14 @@ def merged(
     if rows.uploaded is not None:
         uploaded = np.full(len(first), UNSAID)
         np.maximum.at(uploaded, row, rows.uploaded[known])
+    values, totals = _values(fields, keep, of, row, len(first), table, source, channels, names, quarantined)
     made = Rows(
         device=Words(rows.device.words, rows.device.codes[known][first]),
         time=rows.time[known][first],
         received=received,
         record=rows.record[known][first],
-        values=_values(fields, keep, of, row, len(first), table, source, channels, names, quarantined),
+        values=values,
+        totals=totals,
         about={name: Words(w.words, w.codes[known][first]) for name, w in rows.about.items()},
         uploaded=uploaded,
     )
@@ -103,19 +105,24 @@ def _values(
     channels: dict[str, Channel],
     names: list[str],
     quarantined: list[Quarantined],
-) -> dict[str, NDArray[np.float32]]:
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float64]]]:
+    """Of each channel; and what those that are counters showed, unrounded."""
     assert source.long is not None
     cells = fields.array(source.long.value)
-    found = {}
+    found, totals = {}, {}
     for i, name in enumerate(names):
         places = np.flatnonzero(of == i)
         mapped = source.channels[name]
         verdicts = fields.array(mapped.quality).take(keep[places]) if mapped.quality else None
-        said, bad = channel_values(cells.take(keep[places]), verdicts, channels[name], mapped, source)
+        own = cells.take(keep[places])
+        said, bad = channel_values(own, verdicts, sent(channels[name], source), mapped, source)
         for place, (rule, reason) in bad:
             record = int(fields.row[keep[places[place]]])
             quarantined.append(Quarantined(int(table.record[record]), name, rule, reason, table.raw(record)))
         values = np.full(count, np.nan, dtype=np.float32)
         values[row[places]] = said
         found[name] = values
-    return found
+        if mapped.counter:
+            totals[name] = np.full(count, np.nan)
+            totals[name][row[places]] = totals_of(own, said, mapped)
+    return found, totals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,16 @@ def _one_by_one(cells: pa.Array, read: Callable[[Any], tuple[float, str | None]]
     return values, {int(place): str(texts[said.codes[place]]) for place in bad}
 
 
+def sent(channel: Channel, source: SourceMap) -> Channel:
+    """The channel with the range of what is sent: that of a counter is not that of its increments."""
+    return replace(channel, min=-math.inf, max=math.inf) if source.channels[channel.name].counter else channel
+
+
+def totals_of(cells: pa.Array, values: NDArray[np.float32], mapped: FieldMap) -> Floats:
+    """(n,) what a counter showed, unrounded, in the channel's unit. values: the same in float32, NaN: not believed."""
+    return np.where(np.isnan(values), np.nan, plain_number(cells) * mapped.scale)
+
+
 def plain_number(cells: pa.Array) -> Floats:
     """(n,) numbers of a column; NaN where it says none, or none that is one."""
     if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
@@ -121,4 +132,4 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-__all__ = ["NOTHING", "channel_values", "plain_number"]
+__all__ = ["NOTHING", "channel_values", "plain_number", "sent", "totals_of"]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.ingest import facts, schema, store
+from pipelines.ingest.clocks import all_jumps
 from pipelines.ingest.duplicates import CONFLICT, KEPT
 from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.part_rows import File, PartRows, beside, came_from, load, said
@@ -66,15 +67,27 @@ def write_part(job: Job) -> Written:
     lost = np.flatnonzero(status != KEPT)
     spare = rows.copied(order[lost])
     kept = rows.chosen(order[status == KEPT] if len(lost) else order)
+    counted = _counted(kept, job.columns)
     if len(spare):
         table = beside(said(spare, job.columns.channels), came_from(spare))
         write_parquet(_path(job, SPARE), table.append_column("_status", pa.array(status[lost])))
     entry = _write(job, kept) if len(kept) else None
-    state = {"parts": facts.counts(kept, spare)}
+    state = {"parts": facts.counts(kept, spare)} | counted
     if entry:
         write_parquet(_path(job, FACTS), facts.channel_facts(kept, job.columns.channels))
-        state |= {"steps": facts.steps(kept, job.period_s), "about": facts.about(kept), "last": facts.last(kept)}
+        steps = facts.steps(kept, job.period_s)
+        state |= {"steps": steps, "about": facts.about(kept), "last": facts.last(kept)}
+        state["jumps"] = all_jumps(kept, steps, job.period_s)
     return Written(job.name, entry, _losers(spare, status[lost]), state)
+
+
+def _counted(kept: PartRows, columns: Columns) -> dict[str, pd.DataFrame]:
+    """What counters did; their increments take the places of what they showed."""
+    if not columns.counters or not len(kept):
+        return {}
+    from pipelines.ingest.totals import count  # numba: only where it computes
+
+    return {"counters": count(kept, columns)}
 
 
 def _write(job: Job, kept: PartRows) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.ingest import schema
 from pipelines.ingest.batch import UNSAID
-from pipelines.ingest.runs import KEYS, UPLOADED, Columns, Extent, Index, Origin, read_extent
+from pipelines.ingest.runs import KEYS, TOTAL, UPLOADED, Columns, Extent, Index, Origin, read_extent
 
 File = tuple[str, str]
 """Source and file."""
@@ -78,6 +78,11 @@ def load(
     for table in known:
         _copy(table, {name: column[at : at + len(table)] for name, column in columns.items()}, devices, origins)
         at += len(table)
+    for place, name in enumerate(held.channels):
+        totals = keys.get(f"{TOTAL}{name}")
+        if totals is not None:  # stored rows hold increments: judge what the counter showed
+            shown = ~np.isnan(totals)
+            values[place, shown] = totals[shown]
     names, keys["device"] = _ranked(list(devices), keys["device"], key=str)
     who, keys["origin"] = _ranked(list(origins), keys["origin"], key=_by_words)
     return PartRows(names, who, keys, values)
@@ -98,10 +103,12 @@ def said(rows: PartRows, channels: tuple[str, ...]) -> pa.Table:
 
 
 def came_from(rows: PartRows) -> pa.Table:
-    """Where each row came from: origin (JSON of source, file, site, vendor, firmware), record and siblings."""
+    """Where each row came from: origin (JSON of source, file, site, vendor, firmware), record and siblings; and what
+    its counters showed."""
     words = [json.dumps(origin, ensure_ascii=False) for origin in rows.origins]
     codes = pa.DictionaryArray.from_arrays(rows.keys["origin"], pa.array(words, pa.string()))
-    return pa.table({"_origin": codes, "_record": rows.keys["record"], "_siblings": rows.keys["siblings"]})
+    totals = {f"_{name}": column for name, column in rows.keys.items() if name.startswith(TOTAL)}
+    return pa.table({"_origin": codes, "_record": rows.keys["record"], "_siblings": rows.keys["siblings"], **totals})
 
 
 def beside(table: pa.Table, more: pa.Table) -> pa.Table:
@@ -138,7 +145,7 @@ def _copy(table: pa.Table, into: dict[str, NDArray[Any]], devices: dict[str, int
         elif name == UPLOADED:
             column[:] = table[name].cast(pa.int64()).fill_null(UNSAID).to_numpy()
         else:
-            column[:] = table[f"_{name}" if name in KEYS else name].to_numpy()
+            column[:] = table[f"_{name}" if name in KEYS or name.startswith(TOTAL) else name].to_numpy()
 
 
 def dictionary(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int32]]:

@@ -22,7 +22,7 @@ from pipelines.ingest import schema, store
 from pipelines.ingest.decode import partners
 from pipelines.ingest.expiry import APPLIED, Cutoffs, judged_otherwise, read_cutoffs
 from pipelines.ingest.part_rows import File
-from pipelines.ingest.runs import columns_of
+from pipelines.ingest.runs import Columns
 from pipelines.ingest.source_files import RawFile
 from pipelines.params import DatasetSpec
 
@@ -77,22 +77,17 @@ def engine() -> str:
     return digest.hexdigest()
 
 
-def known(tables: Path, dataset: DatasetSpec) -> Known | None:
+def known(tables: Path, dataset: DatasetSpec, columns: Columns) -> Known | None:
     """What is stored; None where that is nothing to build upon."""
     manifest = store.read_manifest(tables / "rows")
     path = tables / "files.parquet"
     if manifest is None or not path.is_file():
         return None
-    said = json.loads(store.manifest({}, dataset.storage, *_held(dataset)))
+    said = json.loads(store.manifest({}, dataset.storage, columns.channels, columns.told))
     whole = all((tables / "rows" / name).is_file() for name in manifest["files"])
     if not whole or {**manifest, "files": {}} != said or not pq.read_schema(path).equals(schema.FILES):
         return None
     return Known(pq.read_table(path).to_pandas(), manifest["files"], read_cutoffs(tables / APPLIED))
-
-
-def _held(dataset: DatasetSpec) -> tuple[tuple[str, ...], bool]:
-    columns = columns_of(dataset)
-    return columns.channels, columns.uploaded
 
 
 def make_plan(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.ingest.account import accounting
 from pipelines.ingest.clocks import ahead
 from pipelines.ingest.part import FACTS
-from pipelines.ingest.state import read_state
+from pipelines.ingest.state import COUNTER, read_state
 from pipelines.params import DatasetSpec
 
 
@@ -29,6 +29,9 @@ def report(tables: Path, dataset: DatasetSpec) -> dict[str, Any]:
         "events": pq.read_metadata(tables / "events.parquet").num_rows,
     }
     found["clocks"] = _clocks(steps, dataset.period_s)
+    found["clock_jumps"] = _jumps(state["jumps"])
+    if len(state["counters"]):
+        found["counters"] = _counters(state["counters"])
     return counts | found | {"channels": _channels(channel_facts(tables), tuple(dataset.channels), rows)}
 
 
@@ -36,6 +39,26 @@ def _clocks(steps: pd.DataFrame, period_s: float) -> dict[str, float]:
     """Devices whose clock is a period or more ahead of the fleet's (behind: negative), seconds."""
     off = ahead(steps)
     return {str(device): round(float(by), 3) for device, by in off[off.abs() >= period_s].items()}
+
+
+def _jumps(jumps: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Of each device whose clock jumped: when, and by how many seconds (ahead: positive). Nothing is corrected."""
+    lines: list[Any] = list(jumps.itertuples())
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        found.setdefault(line.device, []).append({"at": line.at.isoformat(), "by_s": round(line.by, 3)})
+    return found
+
+
+def _counters(counters: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """What the cumulative counters of each channel did, and on how many devices they began again."""
+    again = counters.assign(devices_restarted=counters["restarts"] > 0)
+    per_device = again.groupby(["channel", "device"]).agg(dict.fromkeys(COUNTER, "sum") | {"devices_restarted": "max"})
+    sums = per_device.groupby("channel").sum()
+    return {
+        str(line.pop("channel")): {str(n): int(v) for n, v in line.items()}
+        for line in sums.reset_index().to_dict("records")
+    }
 
 
 def channel_facts(tables: Path) -> pd.DataFrame:

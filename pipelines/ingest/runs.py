@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.batch import ABOUT, UNSAID, Batch, Rows, Words
 from pipelines.ingest.store import bucket_of, span_kind
 from pipelines.params import DatasetSpec, Storage
@@ -43,18 +44,35 @@ Origin = tuple[str, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
+class Counter:
+    """A channel that sources send as a cumulative counter. low, high: of an increment. rollover: by source, in the
+    channel's unit; 0: none."""
+
+    channel: str
+    low: float
+    high: float
+    rollover: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Columns:
     """What the rows of a dataset hold. uploaded: whether any source says when the cloud got them. counters: channels
     that any source sends as a cumulative counter."""
 
     channels: tuple[str, ...]
     uploaded: bool = False
-    counters: tuple[str, ...] = ()
+    counters: tuple[Counter, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the manifest says of them beside the channels; nothing where there is nothing beside."""
+        counters = [counter.channel for counter in self.counters]
+        return ({UPLOADED: True} if self.uploaded else {}) | ({"counters": counters} if counters else {})
 
     @property
     def keys(self) -> dict[str, Any]:
         """Columns before the channels, with their types."""
-        totals = {f"{TOTAL}{name}": np.float64 for name in self.counters}
+        totals = {f"{TOTAL}{counter.channel}": np.float64 for counter in self.counters}
         return KEYS | ({UPLOADED: np.int64} if self.uploaded else {}) | totals
 
     @property
@@ -63,10 +81,17 @@ class Columns:
         return self.keys | dict.fromkeys(self.channels, np.float32)
 
 
-def columns_of(dataset: DatasetSpec) -> Columns:
-    """What its rows hold."""
-    sources = dataset.sources.values()
-    return Columns(tuple(dataset.channels), uploaded=any(source.uploaded is not None for source in sources))
+def columns_of(dataset: DatasetSpec, maps: Mapping[str, SourceMap]) -> Columns:
+    """What its rows hold. maps: the sources, compiled."""
+    rollover: dict[str, list[tuple[str, float]]] = {}
+    for key, compiled in maps.items():
+        for name, field in compiled.channels.items():
+            if field.counter:
+                rollover.setdefault(name, []).append((key, field.rollover * field.scale))
+    limits = dataset.channels
+    counters = [Counter(n, limits[n].min, limits[n].max, tuple(rollover[n])) for n in limits if n in rollover]
+    uploaded = any(compiled.uploaded is not None for compiled in maps.values())
+    return Columns(tuple(dataset.channels), uploaded, tuple(counters))
 
 
 @dataclass(frozen=True)
@@ -183,7 +208,8 @@ def _more(rows: Rows, held: Columns) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     if held.uploaded:
         found[UPLOADED] = np.full(len(rows), UNSAID) if rows.uploaded is None else rows.uploaded
-    found |= {f"{TOTAL}{name}": rows.totals[name] for name in held.counters if name in rows.totals}
+    names = [counter.channel for counter in held.counters]
+    found |= {f"{TOTAL}{name}": rows.totals[name] for name in names if name in rows.totals}
     return found
 
 

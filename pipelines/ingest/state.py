@@ -15,6 +15,8 @@ from pipelines.ingest.schema import MOMENT, to_table
 
 _PART = ("part", pa.string())
 _STEPS = ("steps", "gaps", "turned", *(f"gap_{b}" for b in range(GAP_BINS)))
+COUNTER = ("readings", "rollovers", "restarts", "turned", "outside")
+"""What a device's counter did: see `totals`."""
 _SECONDS = ("step_mean", "step_m2", "gap_longest", "gap_total", "delay_min", "delay_mean", "delay_max")
 
 TABLES = {
@@ -34,6 +36,10 @@ TABLES = {
     "last": pa.schema(
         [_PART, ("device", pa.string()), ("source", pa.string()), ("time", MOMENT), ("received", MOMENT)]
     ),
+    "jumps": pa.schema([_PART, ("device", pa.string()), ("at", MOMENT), ("by", pa.float64())]),
+    "counters": pa.schema(
+        [_PART, ("device", pa.string()), ("channel", pa.string()), *((name, pa.int64()) for name in COUNTER)]
+    ),
     "steps": pa.schema(
         [
             _PART,
@@ -46,7 +52,7 @@ TABLES = {
         ]
     ),
 }
-_ORDER = ["part", "device", "source", "file", "from"]
+_ORDER = ["part", "device", "channel", "source", "file", "from", "at"]
 
 State = dict[str, pd.DataFrame]
 

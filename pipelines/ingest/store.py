@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,12 @@ def entry(rows: int, first: pd.Timestamp, last: pd.Timestamp, digest: str) -> di
     return {"rows": rows, "from": first.isoformat(), "to": last.isoformat(), "sha256": digest}
 
 
-def manifest(entries: dict[str, Any], storage: Storage, channels: tuple[str, ...], uploaded: bool = False) -> bytes:
-    """The manifest of rows/: its files, the channels (and whether rows say when the cloud got them), how they part."""
+def manifest(
+    entries: dict[str, Any], storage: Storage, channels: tuple[str, ...], more: Mapping[str, Any] | None = None
+) -> bytes:
+    """The manifest of rows/: its files, the channels, how rows are parted, and what else is said of them."""
     said = {"files": entries, "channels": list(channels), **storage.model_dump()}
-    said |= {"uploaded": True} if uploaded else {}
+    said |= more or {}
     return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
 
 

@@ -38,11 +38,19 @@ class ChannelField(Frozen):
     codes: dict[Text, float] = Field(default_factory=dict)  # words that stand for numbers
     quality: str | None = None  # field with the vendor's own verdict
     good: tuple[Text, ...] = ()  # what it says of a value that may be believed
+    counter: bool = False  # a cumulative counter: the channel is what it counts from one record of a device to the next
+    rollover: float | None = Field(None, gt=0)  # where it begins again at 0, in its own unit
 
     @model_validator(mode="after")
     def _verdict(self) -> ChannelField:
         if (self.quality is None) != (not self.good):
             raise ValueError("quality (a field) and good (what it says of a good value) go together")
+        return self
+
+    @model_validator(mode="after")
+    def _counts(self) -> ChannelField:
+        if self.rollover is not None and not self.counter:
+            raise ValueError("rollover is of a counter: say counter: true, or leave it out")
         return self
 
 
