@@ -46,7 +46,7 @@ def open_workspace(home: Path, name: str, datasets: Iterable[str]) -> Path:
         copy_checkout(home, folder)
     if (home / "dvc.lock").exists() and not (folder / "dvc.lock").exists():
         shutil.copyfile(home / "dvc.lock", folder / "dvc.lock")
-    _share_cache(home, folder)
+    share_cache(home, folder)
     for dataset in datasets:
         raw = Place(home).raw(dataset)
         if not raw.is_dir():
@@ -118,7 +118,7 @@ def _take_compiled(home: Path, folder: Path) -> None:
                 shutil.copytree(compiled, target, dirs_exist_ok=True)
 
 
-def _share_cache(home: Path, folder: Path) -> None:
+def share_cache(home: Path, folder: Path) -> None:
     from dvc.config import Config
 
     fit_dvc_to_git(folder)

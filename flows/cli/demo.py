@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.checkout import find_root
+
+if TYPE_CHECKING:
+    from pipelines.demo import Story
 
 app = typer.Typer(
     help="Show the loop on a simulated fleet.",
@@ -39,5 +42,19 @@ def loop(
     steady_threads()
     quiet_libraries()
     root = find_root()
-    page = show_loop(root, (output or root / ".fleetloop" / "demo-loop").resolve(), typer.echo)
+    page, story = show_loop(root, (output or root / ".fleetloop" / "demo-loop").resolve(), typer.echo)
+    _show(story)
     typer.echo(f"timeline: {page}")
+
+
+def _show(story: Story) -> None:
+    from pipelines.demo import caught_table, costs_table
+    from pipelines.report import console
+    from pipelines.report.render import to_terminal
+
+    screen = console()
+    screen.print()
+    for table in (caught_table(story.seen), costs_table(story)):
+        screen.print(to_terminal(table))
+    for sentence in (story.tickets, story.verdict):
+        screen.print(sentence, highlight=False)

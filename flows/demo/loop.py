@@ -1,166 +1,182 @@
-"""The demo's loop, week by week, and what is to be told of it."""
+"""The demo's loop, span by span: the field's data come in, are decided and judged; what follows is written down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flows.demo.beside import Beside, keep, run
-from flows.demo.ways import Told, Way
+from flows.demo.beside import Beside
+from flows.demo.commands import run
+from flows.demo.deployed import Deployed, Ended
+from flows.demo.world import World
+from flows.governor import Ledger
+from flows.reproduce import Processes
+from pipelines.errors import DataError
 from pipelines.files import Place
 from pipelines.params import FIRMWARE_KINDS, SENSOR_KINDS, DemoSpec, Order, load_params
+from pipelines.release import champion, fetch, open_store
 
 if TYPE_CHECKING:
-    from pipelines.demo import Entry, Policy, Season
+    from pipelines.demo import Entry, Ordered, Season
+    from pipelines.watch import Finding
 
 Say = Callable[[str], None]
+ENDINGS = {"Completed": "published", "Held": "held", "Declined": "refused"}
 
 
 @dataclass
 class Loop:
-    """The loop itself, week by week, and what is to be told of it."""
+    """The loop itself. bundles: on the devices in each span. retrained: spans at whose end a training was admitted."""
 
-    folder: Path
+    home: Path
     spec: DemoSpec
-    begin: Callable[[], Way]  # called once the first champion is there
+    world: World
+    deployed: Deployed
+    processes: Processes
     say: Say
     entries: list[Entry] = field(default_factory=list)
-    ours: list[Path] = field(default_factory=list)  # the bundle of each week
-    every: list[int] = field(default_factory=list)  # weeks at whose end the watch found anything
+    bundles: list[Path] = field(default_factory=list)
     retrained: list[int] = field(default_factory=list)
-    told_of: set[str] = field(default_factory=set)  # findings
-    policies: list[Policy] = field(default_factory=list)
+    published: int = 0
+    tickets: dict[str, Finding] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
-    def live(self, beside: Beside) -> None:
-        """The history and its champion, then the weeks, then the other policies over the same weeks."""
+    def __post_init__(self) -> None:
+        params, use_case = load_params(self.home), self.spec.use_case
+        self.case = params.use_case(use_case)
+        simulated = params.dataset(self.case.dataset).simulate
+        assert simulated is not None  # the fleet was simulated
+        self._begin = datetime.fromisoformat(simulated.start) + timedelta(days=self.spec.history_days)
+        log = self.home / "data" / use_case / "field"  # where the deployment looks
+        self.season = self.season_of(self.home, log)
+
+    def season_of(self, root: Path, log: Path) -> Season:
+        """The spans as they are lived by another checkout with its own field log; what was decided is shared."""
         from pipelines.demo import Season
 
-        use_case, spec = self.spec.use_case, self.spec
-        self.place = Place(self.folder)
-        self.case = load_params(self.folder).use_case(use_case)
-        self._simulate(spec.history_days, ())
-        self.say(f"{spec.devices} devices, {spec.history_days} days of history; training the first champion")
-        run(self.folder, "fleetloop", "run", use_case)
-        champion = keep(self.place.room(use_case, "export") / "bundle", self.folder / "bundles" / "first")
-        self.season: Season = Season(self.place, use_case, self._iso(0), self.folder / "season")
-        self.way = self.begin()
-        try:
-            for week in range(spec.weeks):
-                champion = self._week(week, champion, beside)
-        finally:
-            self.way.close()
-        self._compare(beside)
+        spec, decided = self.spec, self.home / "season" / "decisions"
+        return Season(Place(root), spec.use_case, self._iso(0), spec.every_days, decided, log)
 
-    def told(self) -> Path:
-        """Write the timeline; the page's path."""
-        from pipelines.demo import caught, write_story
+    def begin(self) -> Path:
+        """Take the history in and train the first champion; its bundle. Raises DataError where none came of it."""
+        self._take_in(0)
+        self.say(f"{self.spec.devices} devices, {self.spec.history_days} days of history: training the first champion")
+        lap = self.deployed.lap()
+        if lap.state != "Completed":
+            raise DataError(f"the first champion was not published: {lap.message} ({lap.link})")
+        self.bundles.append(self._on_devices())
+        self._tell(0.0, "published", "the history that the first champion learns from", "release 1", lap)
+        return self.bundles[0]
 
-        orders = [self._about(order) for order in self.spec.orders]
-        fleet = f"{self.spec.devices} devices · {self.spec.weeks} weeks · use case {self.spec.use_case}"
-        seen = caught(orders, self.entries)
-        return write_story(self.folder, self.entries, self.policies, seen, self.case.decision.currency, fleet)
+    def live(self, beside: Beside) -> None:
+        """All spans; the other policies follow beside."""
+        for span in range(self.spec.spans):
+            for order in self.spec.orders:
+                if 0 <= order.day - span * self.spec.every_days < self.spec.every_days:
+                    self._tell(order.day, "ordered", about(order).what)
+            self._take_in(span + 1)
+            self.season.live(span, self.bundles[-1])
+            drift = self._judge(span)
+            if span + 1 < self.spec.spans:
+                self.bundles.append((self._retrain(span, drift) if drift else None) or self.bundles[-1])
+            beside.step(span)
 
-    def _week(self, week: int, champion: Path, beside: Beside) -> Path:
-        """One week; the bundle that the fleet has afterwards."""
-        self._pass(week)
-        self.season.live(week, champion)
-        self.ours.append(champion)
-        told = self._judge(week)
-        if week + 1 == self.spec.weeks:
-            return champion
-        after = self._retrain(week, told, champion)
-        scheduled = ((week + 1) * 7) % self.spec.schedule_days == 0
-        if (told.findings or scheduled) and week not in self.retrained:
-            beside.train(week)
-        return after
+    def _take_in(self, span: int) -> None:
+        self.world.deliver(span)
+        run(self.processes, self.home, "dvc", "repro", "--quiet", "-s", f"ingest@{self.case.dataset}")
 
-    def _pass(self, week: int) -> None:
-        """A week passes: what was ordered for it happens, and its raw files come in."""
-        orders = [o for o in self.spec.orders if 7 * week <= o.day < 7 * week + 7]
-        for order in orders:
-            self._tell(order.day, "ordered", self._about(order)["what"])
-        self._simulate(7, orders, 7 * week)
-        run(self.folder, "dvc", "repro", "--quiet", "-s", f"ingest@{self.case.dataset}")
+    def _judge(self, span: int) -> str:
+        """Let the field be judged at the end of a span; what asks for a training, in words."""
+        from pipelines.watch import newest_findings
 
-    def _simulate(self, days: int, orders: Sequence[Order], since: int = 0) -> None:
-        told: list[str] = []
-        for order in orders:
-            values = order.model_dump(exclude_defaults=True, exclude={"kind"}) | {"day": order.day - since}
-            pairs = (f"{k}={','.join(v) if isinstance(v, tuple) else v}" for k, v in values.items())
-            told += ["--order", " ".join([order.kind, *pairs])]
-        run(self.folder, "fleetloop", "data", "simulate", self.case.dataset, "--days", str(days), *told)
+        day = float((span + 1) * self.spec.every_days)
+        ended = self.deployed.watch(self._at(day))
+        if ended.state not in ("Completed", "Drift"):
+            raise DataError(f"the field could not be judged on day {day:g}: {ended.message} ({ended.link})")
+        findings = newest_findings(Place(self.home), self.spec.use_case)
+        self.say(f"day {day:g}: {len(findings)} findings{', an event' if ended.state == 'Drift' else ''}")
+        for finding in findings:
+            if finding.id not in self._told:  # a finding that goes on is told of once
+                self._tell(day, finding.kind, finding.sentence, _decided(finding), ended, finding)
+        self._told |= {finding.id for finding in findings}
+        self.tickets |= {finding.id: finding for finding in findings if finding.ticket}
+        asking = [f"{f.kind.replace('_', ' ')} in {f.cohort}" for f in findings if f.retrain]
+        return "; ".join(asking) if ended.state == "Drift" else ""
 
-    def _judge(self, week: int) -> Told:
-        end = 7 * (week + 1)
-        found = self.way.judge(self.season.log, self._at(end))
-        for finding in found.findings:
-            decision = "ticket; channel masked" if finding.ticket else "retrain" if finding.retrain else "wait"
-            if finding.id not in self.told_of:  # a finding that goes on is told of once
-                self._tell(end, finding.kind, finding.sentence, decision, f"judgement {found.number}")
-        self.told_of |= {finding.id for finding in found.findings}
-        if found.findings:
-            self.every.append(week)
-        self.say(f"week {week + 1}: {found.sentence[:150]}")
-        return found
+    def _retrain(self, span: int, drift: str) -> Path | None:
+        """What the automation's run came to; the bundle that it published."""
+        ended = self.deployed.triggered()
+        line = self._ledger().read().line_of(ended.id)
+        kind = ENDINGS.get(ended.state, "failed")
+        if line is not None and line.admitted:
+            self.retrained.append(span)
+        said = ended.message.removeprefix("not retrained: ")
+        if kind == "published":
+            said = f"release {self._release()}: {said}"
+        elif line is not None and line.rule:
+            said = f"refused by the governor ({line.rule}): {said}"
+        self._tell(float((span + 1) * self.spec.every_days), kind, drift, said, ended)
+        self.say(f"  {kind}: {said}")
+        if kind != "published":
+            return None
+        self.published += 1
+        return self._on_devices()
 
-    def _retrain(self, week: int, told: Told, champion: Path) -> Path:
-        """The bundle that the fleet has after a week, and what was decided about another."""
-        answer = self.way.retrain(week)
-        if answer is None:
-            return champion
-        about = [f"{f.kind.replace('_', ' ')} in {f.cohort}" for f in told.findings if f.retrain]
-        kind = "retraining" if answer.outcome == "published" else "refused"
-        self._tell(7 * (week + 1), kind, "; ".join(about), answer.said, answer.run)
-        self.say(f"week {week + 1}: {answer.said}")
-        if answer.bundle is None:
-            return champion
-        self.retrained.append(week)
-        return answer.bundle
+    def _on_devices(self) -> Path:
+        """The champion's bundle as devices fetch it: from the release store."""
+        store = open_store(Place(self.home))
+        release = champion(store, self.spec.use_case)
+        assert release is not None  # a run has just published
+        folder = self.home / "bundles" / f"release-{release.version}"
+        if not folder.exists():
+            fetch(store, release, folder)
+        return folder
 
-    def _compare(self, beside: Beside) -> None:
-        self.say("the other policies, over the same weeks")
-        made = {week: bundle for week in range(self.spec.weeks) if (bundle := self._made(week, beside)) is not None}
-        months = [w for w in made if ((w + 1) * 7) % self.spec.schedule_days == 0]
-        plans = {
-            "the loop": self.retrained,
-            "never": [],
-            f"every {self.spec.schedule_days} days": months,
-            "at every alarm": [w for w in self.every if w in made],
-        }
-        for name, weeks in plans.items():
-            bundles = [self.ours[0]]
-            for week in range(1, self.spec.weeks):
-                bundles.append(made[week - 1] if week - 1 in weeks else bundles[-1])
-            self.policies.append(self.season.policy(name, bundles, [7.0 * (w + 1) for w in weeks]))
+    def _release(self) -> int:
+        release = champion(open_store(Place(self.home)), self.spec.use_case)
+        return release.version if release else 0
 
-    def _made(self, week: int, beside: Beside) -> Path | None:
-        """What a lap at the end of a week gave: the loop's own where it retrained then, the same inputs being there."""
-        ours = self.ours[week + 1] if week in self.retrained and week + 1 < len(self.ours) else None
-        return ours or beside.bundle(week)
+    def _ledger(self) -> Ledger:
+        return Ledger(open_store(Place(self.home)), self.spec.use_case, self.case.retrain)
 
-    def _about(self, order: Order) -> dict[str, Any]:
-        """An order as the timeline names it, and the words by which a finding can be about it."""
-        kind = "sensor_fault" if order.kind in SENSOR_KINDS else "drift"
-        expected = "upstream_change" if order.kind in FIRMWARE_KINDS else kind
-        devices = [*order.devices] if isinstance(order.devices, tuple) and expected == "sensor_fault" else []
-        names = [*devices, *([order.vendor] if order.vendor else [])]
-        where = f" on {', '.join(names)}" if names else ""
-        what = f"{order.kind.replace('_', ' ')}{f' of {order.channel}' if order.channel else ''}{where}"
-        return {"what": what, "class": expected, "day": order.day, "names": names}
+    def _tell(
+        self, day: float, kind: str, cause: str, decision: str = "", ended: Ended | None = None,
+        finding: Finding | None = None,
+    ) -> None:  # fmt: skip
+        from pipelines.demo import Entry, Run
 
-    def _tell(self, day: float, kind: str, cause: str, decision: str = "", run: str = "") -> None:
-        from pipelines.demo import Entry
-
-        self.entries.append(Entry(self._iso(day), kind, cause, decision, run, day))
+        told = None if ended is None else Run(ended.id, ended.name, ended.link)
+        names = () if finding is None else (finding.cohort, *finding.channels)
+        self.entries.append(Entry(self._iso(day), kind, cause, decision, told, day, names))
 
     def _at(self, day: float) -> datetime:
-        spec = load_params(self.folder).dataset(self.case.dataset).simulate
-        assert spec is not None  # the fleet was simulated
-        begin = datetime.fromisoformat(spec.start).astimezone(UTC)
-        return begin + timedelta(days=self.spec.history_days + day)
+        return self._begin.astimezone(UTC) + timedelta(days=day)
 
     def _iso(self, day: float) -> str:
         return self._at(day).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def about(order: Order) -> Ordered:
+    """An order as the timeline names it, and what a finding about it must name."""
+    from pipelines.demo import Ordered
+
+    channel = (order.channel,) if order.channel else ()
+    if order.kind in SENSOR_KINDS:
+        expected, cohorts = "sensor_fault", order.devices if isinstance(order.devices, tuple) else ()
+    elif order.kind in FIRMWARE_KINDS:
+        expected, cohorts = "upstream_change", (f"vendor={order.vendor}",) if order.vendor else ()
+    else:
+        return Ordered(order.kind, "drift", order.day)
+    names = ", ".join(cohorts).replace("vendor=", "")
+    where = f" on {names}" if names else ""
+    what = f"{order.kind.replace('_', ' ')}{f' of {order.channel}' if order.channel else ''}{where}"
+    return Ordered(what, expected, order.day, (*cohorts[:1], *channel))
+
+
+def _decided(finding: Finding) -> str:
+    if finding.ticket:
+        return "no training: ticket, channel masked" if finding.channels else "no training: ticket"
+    return "asks for a retraining" if finding.retrain else "no training: nothing confirms harm yet"

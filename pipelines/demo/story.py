@@ -1,173 +1,79 @@
-"""The timeline: what happened, what was caught and when, what was refused or retrained, and what it was worth."""
+"""The timeline: what happened, what was found, what was decided about it, and which of it was caught."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.demo.account import Account
-from pipelines.files import write_bytes, write_json
-from pipelines.report.loop_figure import Line, Mark, loop_figure
-from pipelines.report.page import Cell, Fact, Figure, Page, Section, Table, Tone
-from pipelines.report.render import to_html
-from pipelines.report.words import money
+DRIFT = ("new_regime", "concept_drift")
+FINDINGS = ("sensor_fault", "upstream_change", *DRIFT)
 
-TONES: dict[str, Tone] = {"ordered": "muted", "retraining": "good", "refused": "bad"}
+
+@dataclass(frozen=True)
+class Run:
+    """A Prefect flow run. link: its page in the server's UI."""
+
+    id: str
+    name: str
+    link: str
 
 
 @dataclass(frozen=True)
 class Entry:
-    """time: simulated, ISO. kind: ordered (what really happened), a finding's kind, or retraining. cause: in words.
+    """time: simulated, ISO. kind: ordered (what really happened), a finding's kind, published, held, refused or failed.
 
-    decision: what was done about it. run: the judgement, the release or the flow run that it stands in.
+    cause: in words. decision: what was done about it. run: the flow run that decided; none for what just happened.
+    day: after the beginning of what is shown. about: the cohort and the channels of a finding.
     """
 
     time: str
     kind: str
     cause: str
     decision: str = ""
-    run: str = ""
-    day: float = 0.0  # after the beginning of what is shown
+    run: Run | None = None
+    day: float = 0.0
+    about: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As timeline.json holds it."""
+        run = None if self.run is None else {"id": self.run.id, "name": self.run.name, "link": self.run.link}
+        return {"time": self.time, "kind": self.kind, "cause": self.cause, "decision": self.decision, "run": run}
 
 
 @dataclass(frozen=True)
-class Policy:
-    """A way of retraining: when it did, on which days, and what came of it."""
-
-    name: str
-    retrained: tuple[float, ...]
-    account: Account
-
-
-@dataclass(frozen=True)
-class Caught:
-    """Something that was ordered. delay: days until a finding told of it, and what it called it; None: none did."""
+class Ordered:
+    """Something that really happened. expected: what triage should call it. about: its cohort and channel, if any."""
 
     what: str
     expected: str
     day: float
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Caught:
+    """delay: days until the first finding that told of it, and what that called it; None: none did."""
+
+    order: Ordered
     delay: float | None
     called: str
 
-
-def caught(orders: Sequence[dict[str, Any]], entries: Sequence[Entry]) -> list[Caught]:
-    """Each order with the first finding of its class after it (of any class, where none has it).
-
-    orders: what, class, day, names (devices, cohorts and channels that a finding's words may hold).
-    """
-    found = []
-    for order in orders:
-        after = [e for e in entries if e.day >= order["day"] and e.kind not in ("ordered", "retraining", "refused")]
-        about = [e for e in after if any(name in e.cause for name in order["names"])] or (
-            after if order["class"] == "drift" else []
-        )
-        right = [e for e in about if _is(order["class"], e.kind)] or about
-        first = right[0] if right else None
-        delay = None if first is None else first.day - order["day"]
-        found.append(Caught(order["what"], order["class"], order["day"], delay, first.kind if first else ""))
-    return found
+    @property
+    def right(self) -> bool:
+        """Whether it was called what it is."""
+        return self.called in (DRIFT if self.order.expected == "drift" else (self.order.expected,))
 
 
-def _is(expected: str, kind: str) -> bool:
-    return kind in ("new_regime", "concept_drift") if expected == "drift" else kind == expected
+def caught(orders: Sequence[Ordered], entries: Sequence[Entry]) -> list[Caught]:
+    """Each order with the first finding about it since it began; one that calls it by its class goes before others."""
+    return [_first(order, [e for e in entries if e.day >= order.day and e.kind in FINDINGS]) for order in orders]
 
 
-def write_story(
-    folder: Path,
-    entries: Sequence[Entry],
-    policies: Sequence[Policy],
-    seen: Sequence[Caught],
-    currency: str,
-    fleet: str,
-) -> Path:
-    """Write timeline.json and timeline.html into `folder`; the page's path. policies: ours first."""
-    ordered = sorted(entries, key=lambda e: (e.day, e.kind != "ordered"))
-    told = [{k: v for k, v in asdict(e).items() if k != "day"} for e in ordered]
-    write_json(folder / "timeline.json", told)
-    ours, *others = policies
-    parts = (
-        Section(
-            "What each way of retraining cost", (), (_figure(ordered, policies, currency), _costs(policies, currency))
-        ),
-        Section("What happened, and what was caught", (), (_caught(seen),)),
-        Section("Timeline", (), (_timeline(ordered),)),
-    )
-    page = Page("The loop, shown", fleet, _verdict(ours, others, currency), _facts(ours, others, seen, currency), parts)
-    write_bytes(folder / "timeline.html", to_html(page).encode())
-    return folder / "timeline.html"
-
-
-def _figure(entries: Sequence[Entry], policies: Sequence[Policy], currency: str) -> Figure:
-    lines = [Line(p.name, p.account.day, p.account.spent, p.retrained) for p in policies]
-    marks = [Mark(e.day, e.cause.split(":")[0]) for e in entries if e.kind == "ordered"]
-    caption = "Money spent by the fleet; a dot is a retraining, a vertical line something that happened in the field."
-    return Figure("loop", loop_figure(lines, marks, currency), caption, wide=True)
-
-
-def _costs(policies: Sequence[Policy], currency: str) -> Table:
-    rows = tuple(
-        (
-            Cell(p.name, "strong" if i == 0 else ""),
-            str(len(p.retrained)),
-            f"{p.account.warned} of {p.account.failures}",
-            f"{p.account.actions:,}",
-            money(p.account.cost, currency),
-            money(p.account.cost - policies[0].account.cost, currency) if i else "",
-        )
-        for i, p in enumerate(policies)
-    )
-    columns = (
-        "policy",
-        "retrainings",
-        "failures warned in time",
-        "machines stopped",
-        "cost of the fleet",
-        "more than the loop",
-    )
-    return Table(
-        "Costs", columns, rows, note="Same fleet, same failures; costs as the use case's decision states them."
-    )
-
-
-def _caught(seen: Sequence[Caught]) -> Table:
-    rows = tuple(
-        (f"{i}. {c.what}", f"day {c.day:g}", c.called.replace("_", " ") or Cell("not seen", "bad"), _delay(c))
-        for i, c in enumerate(seen, 1)
-    )
-    return Table("", ("what", "began", "called", "days until it was"), rows, words=3)
-
-
-def _delay(one: Caught) -> str:
-    return "–" if one.delay is None else f"{one.delay:.0f}"
-
-
-def _timeline(entries: Sequence[Entry]) -> Table:
-    rows = tuple(
-        (e.time[:10], Cell(e.kind.replace("_", " "), TONES.get(e.kind, "strong")), e.cause, e.decision, e.run)
-        for e in entries
-    )
-    return Table("", ("day", "kind", "cause", "decision", "run"), rows, words=5)
-
-
-def _verdict(ours: Policy, others: Sequence[Policy], currency: str) -> Cell:
-    never = next(p for p in others if not p.retrained) if any(not p.retrained for p in others) else others[0]
-    saved = never.account.cost - ours.account.cost
-    word = "saved" if saved >= 0 else "cost"
-    runs = f"{len(ours.retrained)} retraining{'' if len(ours.retrained) == 1 else 's'}"
-    said = f"{runs} {word} {money(abs(saved), currency)} against {never.name}"
-    best = min(others, key=lambda p: p.account.cost)
-    less = ours.account.cost - best.account.cost
-    if less > 0 and best is not never:
-        said += f"; retraining {best.name} would have cost {money(less, currency)} less"
-    return Cell(said, "good" if saved >= 0 else "bad")
-
-
-def _facts(ours: Policy, others: Sequence[Policy], seen: Sequence[Caught], currency: str) -> tuple[Fact, ...]:
-    told = sum(c.delay is not None for c in seen)
-    facts = [
-        Fact("Seen", f"{told} of {len(seen)}", "things that happened"),
-        Fact(ours.name, money(ours.account.cost, currency)),
-    ]
-    return (*facts, *(Fact(p.name, money(p.account.cost, currency), f"{len(p.retrained)} retrainings") for p in others))
+def _first(order: Ordered, after: Sequence[Entry]) -> Caught:
+    if order.expected == "drift":
+        about = [e for e in after if e.kind in DRIFT]
+    else:
+        about = [e for e in after if set(order.about) <= set(e.about)]
+    found = [Caught(order, e.day - order.day, e.kind) for e in about]
+    return next((c for c in found if c.right), found[0] if found else Caught(order, None, ""))

@@ -10,10 +10,11 @@ Tone = Literal["", "good", "bad", "muted", "strong"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of text and what it means: good (passed), bad (failed), muted, strong."""
+    """A piece of text and what it means: good (passed), bad (failed), muted, strong. href: where it leads."""
 
     text: str
     tone: Tone = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)

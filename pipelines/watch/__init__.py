@@ -2,7 +2,7 @@
 
 from pipelines.watch.field_log import FieldLog, read_log, write_log
 from pipelines.watch.finding import Finding, Kind
-from pipelines.watch.history import workspace_of
+from pipelines.watch.history import newest_findings, workspace_of
 from pipelines.watch.judgement import Judgement
 from pipelines.watch.score import ScoreSummary, score
 from pipelines.watch.tickets import Mask, Ticket, close_ticket, open_tickets, read_masks, read_tickets
@@ -17,6 +17,7 @@ __all__ = [
     "ScoreSummary",
     "Ticket",
     "close_ticket",
+    "newest_findings",
     "open_tickets",
     "read_log",
     "read_masks",
