@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.features.trailing_kernels import compiled
+from pipelines.features.compiled import compiled
 
 Int = NDArray[np.int64]
 Float32 = NDArray[np.float32]

@@ -1,39 +1,50 @@
 """Window statistics over history, compiled: the same operations in the same order as `fleetloop_edge.trailing`.
 
-Everything is by column: one signal's rows lie side by side, so that the processor works on several at once. Only the
-sums within blocks are sequential. Views begin where a loop does: an index that might be negative would stop that.
+LANES signals stand side by side in each row, so that the processor works on all of them at once, also where a sum goes
+from row to row: an element of a flat loop stands on the one LANES before it. What a loop reads and writes lies in one
+flat array at constant distances, and is numbered without a sign: otherwise the compiler must expect that
+it overlaps, or that a number is negative, and works on one at a time.
+
+Blocks are gone through by pieces of at most PIECE rows, each with a row before (heads) or behind (tails) it
+from which its sums go on.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from pipelines.features.compiled import DELTA, DEVIATION, MEAN, SLOPE, STATS, STD, compiled
+from pipelines.features.extreme_kernels import extremes
+
+__all__ = ["STATS", "compiled", "trailing"]
 
 Int = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+U = np.uint64
 
-STATS = ("mean", "std", "slope", "min", "max", "range", "delta", "deviation")
-"""Order of the rows that `trailing` is told of."""
-MEAN, STD, SLOPE, MIN, MAX, RANGE, DELTA, DEVIATION = range(8)
-
-CHUNK = 2048
+CHUNK = 1024
 """Rows that are worked on at once: what is in between stays in the processor's cache."""
-TILE = 512
+LANES, PIECE = 4, 64
+LANE = U(LANES)
+FIELD = (PIECE + 1) * LANES
 
-X, COUNTS, PLACES, PLACES2 = range(4)
-"""Rows of the scratch: values; and, of the rows before each, how many are known, their places, these squared."""
-HEAD_SUM, HEAD_SQUARES, HEAD_PRODUCTS, TAIL_SUM, TAIL_SQUARES, TAIL_PRODUCTS = range(4, 10)
-BASE, APART, COUNT_AT, PLACES_AT, BLOCK, CENTRE = range(10, 16)
-"""Of each row: its head's centre, how far its tail's lies from it, COUNTS and PLACES where its block begins, where
-that is; and of each block the centre of its tails."""
-COUNT, PART, TOTAL, TAIL_COUNT, TAIL_PLACES, WINDOW_PLACES, WINDOW_PLACES2, SPARE = range(16, 24)
-SCRATCH = 24
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+SUMS = 6
+COUNT, PLACES, PLACES2, SUM, SQUARES, PRODUCTS = (U(i * FIELD) for i in range(SUMS))
+"""Fields of heads and of tails: as in `fleetloop_edge.trailing`."""
+BASE, APART, PLACE = (U(i * FIELD) for i in range(SUMS, SUMS + 3))
+"""Further fields of heads: the centre, how far from it the tail's lies, and the row in its piece."""
+HEADS = (SUMS + 3) * FIELD
+CENTRE, KNOWN, _, AWAY = (U(i * FIELD) for i in range(SUMS, SUMS + 4))
+"""Further fields of tails: the centre, whether there is a value, PLACE again, and the distance from the centre."""
+TAILS = (SUMS + 4) * FIELD
+MADE = 4
+MEANS, SPREADS, SLOPES, DELTAS = (U(i * FIELD) for i in range(MADE))
+"""Fields of what is made."""
 
 
 @compiled  # type: ignore[untyped-decorator]
@@ -43,241 +54,210 @@ def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32
     starts: (segments + 1,) where segments begin, and n. lengths: (W,) rows, ascending. rows: (S, W, 8) the row of out
     for each of STATS, -1: not wanted.
     """
-    longest = lengths.max()
-    size = max(CHUNK, 4 * longest)
-    room = size + 4 * longest + 1
-    scratch, extreme = np.empty((SCRATCH, room)), np.empty((4, room), np.float32)
+    signals, longest = values.shape[0], lengths.max()
+    size = max(CHUNK, 2 * longest)
+    x, made = np.empty((longest + size) * LANES), np.empty(MADE * FIELD, np.float32)
+    pieces = (longest + PIECE - 1) // PIECE
+    heads, tails = np.empty((len(lengths), HEADS)), np.empty((len(lengths), pieces * TAILS))
+    number_rows(heads, tails)
+    extreme = np.empty((4, size + longest), np.float32)
     for segment in range(len(starts) - 1):
         first, end = starts[segment], starts[segment + 1]
-        for begin in range(first, end, size):
-            stop = min(begin + size, end)
-            origin = max(first, begin - 2 * longest + 1)  # a window's block, and the one before
-            for c in range(values.shape[0]):
-                history, into = values[c, origin:stop], out[:, begin:stop]
-                extremes(history, begin - origin, lengths, rows[c], extreme, into)
-                count(history, scratch[X], scratch[COUNTS], scratch[PLACES], scratch[PLACES2])
+        for signal in range(0, signals, LANES):
+            mine = slice(signal, min(signal + LANES, signals))
+            begin_segment(tails, lengths, end - first)
+            for begin in range(first, end, size):
+                stop, origin = min(begin + size, end), max(first, begin - longest)
+                side_by_side(values[mine, origin:stop], x)
                 for w in range(len(lengths)):
-                    sum_blocks(scratch, stop - origin, lengths[w], begin - origin, begin - first)
-                    for tile in range(begin, stop, TILE):
-                        last = min(tile + TILE, stop)
-                        part = scratch[:, : last - origin + 1]
-                        combine(part, lengths[w], tile - origin, rows[c, w], out[:, tile:last])
+                    of, into = rows[mine, w], out[:, begin:stop]
+                    advance(x, begin - origin, begin - first, lengths[w], heads[w], tails[w], made, of, into)
+        for begin in range(first, end, size):
+            stop, origin = min(begin + size, end), max(first, begin - longest + 1)
+            for c in range(signals):
+                extremes(values[c, origin:stop], begin - origin, lengths, rows[c], extreme, out[:, begin:stop])
 
 
 @compiled  # type: ignore[untyped-decorator]
-def count(values: Float32, x: Float64, counts: Float64, places: Float64, places2: Float64) -> None:
-    """Values in float64; how many are known before each row (n + 1,), and their places: whole numbers, so exact."""
-    known = place = placed = placed2 = 0.0
-    counts[0] = places[0] = places2[0] = 0.0
-    for i in range(len(values)):
-        value = np.float64(values[i])
-        x[i] = value
-        one = 1.0 if value == value else 0.0
-        known += one
-        placed += one * place
-        placed2 += one * place * place
-        place += 1.0
-        counts[i + 1], places[i + 1], places2[i + 1] = known, placed, placed2
+def side_by_side(values: Float32, x: Float64) -> None:
+    """The rows of up to LANES signals, row by row; lanes that are left over are missing."""
+    count, n = values.shape
+    for lane in range(LANES):
+        for row in range(n):
+            x[row * LANES + lane] = np.float64(values[lane, row]) if lane < count else np.nan
 
 
 @compiled  # type: ignore[untyped-decorator]
-def sum_blocks(s: Float64, stop: int, w: int, begin: int, age: int) -> None:
-    """Heads and tails of the rows from `begin` on, which stands `age` rows after its segment's start."""
-    first = begin - age % w
-    older = first >= w
-    centre = s[CENTRE]
-    origin = first - w if older else 0
-    tails = s[TAIL_SUM, origin + w - 1 :], s[TAIL_SQUARES, origin + w - 1 :], s[TAIL_PRODUCTS, origin + w - 1 :]
-    if older:
-        suffix(s[X, origin:stop], w, tails[0], tails[1], tails[2], centre)
-    else:
-        for row in (TAIL_SUM, TAIL_SQUARES, TAIL_PRODUCTS):
-            s[row, : w - 1] = 0.0
-        suffix(s[X, :stop], w, tails[0], tails[1], tails[2], centre[1:])
-        centre[0] = 0.0
-    prefix(s[:, first : stop + 1], w, older, first, centre)
+def number_rows(heads: Float64, tails: Float64) -> None:
+    """Fill PLACE of every piece."""
+    for w in range(len(heads)):
+        for k in range(FIELD):
+            heads[w, np.int64(PLACE) + k] = k // LANES
+        for piece in range(0, tails.shape[1], TAILS):
+            for k in range(FIELD):
+                tails[w, piece + np.int64(PLACE) + k] = k // LANES
 
 
 @compiled  # type: ignore[untyped-decorator]
-def suffix(x: Float64, w: int, sums: Float64, squares: Float64, products: Float64, centre: Float64) -> None:
-    """Sums of the rows from each to the end of its block, for whole blocks; none at its start."""
-    for k in range(len(x) // w - 1, -1, -1):
-        rows = slice(k * w, k * w + w)
-        block, into, into2, into3 = x[rows], sums[rows], squares[rows], products[rows]
-        total = total2 = total3 = place = newest = 0.0
-        silent = True
-        j = w
-        while j > 1:
-            j -= 1
-            place -= 1.0
-            if silent and block[j] == block[j]:
-                silent = False
-                newest = block[j]
-            away = block[j] - newest
-            away = away if away == away else 0.0
-            total += away
-            total2 += away * away
-            total3 += place * away
-            into[j], into2[j], into3[j] = total, total2, total3
-        into[0] = into2[0] = into3[0] = 0.0
-        centre[k] = block[0] if silent and block[0] == block[0] else newest
-
-
-@compiled  # type: ignore[untyped-decorator]
-def prefix(s: Float64, w: int, older: bool, first: int, centre: Float64) -> None:
-    """Sums of the rows from each one's block start to itself. s: the scratch from a block's start, `first`, on."""
-    x, base, apart, block = s[X], s[BASE], s[APART], s[BLOCK]
-    head, squares, products = s[HEAD_SUM], s[HEAD_SQUARES], s[HEAD_PRODUCTS]
-    counts, places, count_at, places_at = s[COUNTS], s[PLACES], s[COUNT_AT], s[PLACES_AT]
-    total = total2 = total3 = place = mine = his = counted = placed = 0.0
-    began = np.float64(first - w)
-    silent = True
-    left, k = 0, -1
-    for i in range(s.shape[1] - 1):
-        if left == 0:
-            left = w
-            k += 1
-            began += w
-            total = total2 = total3 = place = 0.0
-            silent = True
-            his = mine = centre[k]
-            if k > 0 or older:
-                counted, placed = counts[i], places[i]
-        left -= 1
-        if silent and x[i] == x[i]:
-            silent = False
-            mine = x[i]
-        away = x[i] - mine
-        away = away if away == away else 0.0
-        total += away
-        total2 += away * away
-        total3 += place * away
-        place += 1.0
-        head[i], squares[i], products[i] = total, total2, total3
-        base[i], apart[i], block[i] = mine, his - mine, began
-        count_at[i], places_at[i] = counted, placed
-
-
-@compiled  # type: ignore[untyped-decorator]
-def combine(s: Float64, w: int, begin: int, rows: Int, out: Float32) -> None:
-    """The wanted statistics of the rows from `begin` on, from their heads and tails."""
-    v = s[:, begin : s.shape[1] - 1]
-    x, base, apart, total, part, number = v[X], v[BASE], v[APART], v[TOTAL], v[PART], v[COUNT]
-    head, tail, tail_count = v[HEAD_SUM], v[TAIL_SUM], v[TAIL_COUNT]
-    in_window(s[COUNTS], s[COUNTS, begin + 1 :], w, begin, number)
-    in_window(s[COUNTS], v[COUNT_AT], w, begin, tail_count)
-    for i in range(len(part)):
-        part[i] = 1.0 / number[i]
-    for i in range(len(part)):
-        total[i] = head[i] + (tail[i] + tail_count[i] * apart[i])
-    for stat in (MEAN, DEVIATION):
-        if rows[stat] >= 0:
-            into = out[rows[stat]]
-            for i in range(len(into)):
-                into[i] = base[i] + total[i] * part[i]
-    if rows[DELTA] >= 0:
-        into = out[rows[DELTA]]
-        for i in range(len(into)):
-            into[i] = x[i] - (base[i] + total[i] * part[i])
-    if rows[STD] >= 0:
-        spread(v, out[rows[STD]])
-    if rows[SLOPE] >= 0:
-        slope(s, v, w, begin, out[rows[SLOPE]])
-
-
-@compiled  # type: ignore[untyped-decorator]
-def in_window(total: Float64, until: Float64, w: int, begin: int, found: Float64) -> None:
-    """`until` less what stands before each row's window: the difference of whole numbers."""
-    short = min(max(w - 1 - begin, 0), len(found))
-    for i in range(short):
-        found[i] = until[i]
-    if short < len(found):
-        before, until, found = total[begin + short - w + 1 :], until[short:], found[short:]
-        for i in range(len(found)):
-            found[i] = until[i] - before[i]
-
-
-@compiled  # type: ignore[untyped-decorator]
-def spread(v: Float64, into: Float32) -> None:
-    """Standard deviation, of the whole window."""
-    head, tail, tail_sum, tail_count = v[HEAD_SQUARES], v[TAIL_SQUARES], v[TAIL_SUM], v[TAIL_COUNT]
-    apart, squares, total, part = v[APART], v[SPARE], v[TOTAL], v[PART]
-    for i in range(len(into)):
-        squares[i] = head[i] + (tail[i] + apart[i] * (2.0 * tail_sum[i] + tail_count[i] * apart[i]))
-    for i in range(len(into)):
-        square = (squares[i] - total[i] * total[i] * part[i]) * part[i]
-        into[i] = np.sqrt(0.0 if square < 0.0 else square)
-
-
-@compiled  # type: ignore[untyped-decorator]
-def slope(s: Float64, v: Float64, w: int, begin: int, into: Float32) -> None:
-    """Least squares of value on row; places are counted from the newer block's start, as on the device."""
-    number, places, places2, block, total = v[COUNT], v[WINDOW_PLACES], v[WINDOW_PLACES2], v[BLOCK], v[TOTAL]
-    tail_count, tail_places, apart = v[TAIL_COUNT], v[TAIL_PLACES], v[APART]
-    head, tail, products = v[HEAD_PRODUCTS], v[TAIL_PRODUCTS], v[SPARE]
-    in_window(s[PLACES], s[PLACES, begin + 1 :], w, begin, places)
-    in_window(s[PLACES2], s[PLACES2, begin + 1 :], w, begin, places2)
-    in_window(s[PLACES], v[PLACES_AT], w, begin, tail_places)
-    for i in range(len(into)):
-        from_block = places[i] - block[i] * number[i]
-        places2[i] = places2[i] - block[i] * (places[i] + from_block)
-        places[i] = from_block
-    for i in range(len(into)):
-        products[i] = head[i] + (tail[i] + (tail_places[i] - block[i] * tail_count[i]) * apart[i])
-    for i in range(len(into)):
-        rise = number[i] * products[i] - places[i] * total[i]
-        into[i] = rise / (number[i] * places2[i] - places[i] * places[i])
-
-
-@compiled  # type: ignore[untyped-decorator]
-def extremes(values: Float32, begin: int, lengths: Int, rows: Int, scratch: Float32, out: Float32) -> None:
-    """min, max and range: the least of 2, 4, 8 … rows, and of two of these that cover a window."""
-    if rows[:, MIN : RANGE + 1].max() < 0:
-        return
-    n = len(values)
-    low, high, spare, other = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
-    for i in range(n):
-        low[i] = values[i] if values[i] == values[i] else np.float32(np.inf)
-    for i in range(n):
-        high[i] = -values[i] if values[i] == values[i] else np.float32(np.inf)
-    span = 1
+def begin_segment(tails: Float64, lengths: Int, rows: int) -> None:
+    """No row has gone before a segment of so many rows."""
     for w in range(len(lengths)):
-        while 2 * span <= lengths[w]:
-            least(low, span, spare)
-            low, spare = spare, low
-            least(high, span, spare)
-            high, spare = spare, high
-            span *= 2
-        least(low, lengths[w] - span, spare)
-        least(high, lengths[w] - span, other)
-        write_extremes(spare[begin:], other[begin:], rows[w], out)
+        for piece in range(0, min(lengths[w], rows), PIECE):
+            first = piece // PIECE * TAILS
+            tails[w, first : first + np.int64(CENTRE) + LANES] = 0.0
 
 
 @compiled  # type: ignore[untyped-decorator]
-def least(source: Float32, back: int, found: Float32) -> None:
-    """The smaller of each row and the one `back` rows before."""
-    short = min(back, len(found))
-    for i in range(short):
-        found[i] = source[i]
-    newer, found = source[short:], found[short:]
-    for i in range(len(found)):
-        a, b = newer[i], source[i]
-        found[i] = a if a < b else b
+def advance(
+    x: Float64, at: int, age: int, w: int, heads: Float64, tails: Float64, made: Float32, rows: Int, out: Float32
+) -> None:
+    """The statistics of a chunk, which begins at row `at` of x and stands `age` rows after its segment's start."""
+    row, place = 0, age % w
+    while row < out.shape[1]:
+        piece = place // PIECE
+        low = place - piece * PIECE
+        high = min(low + out.shape[1] - row, PIECE, w - piece * PIECE)
+        if place == 0:
+            begin_block(heads, tails)
+        elif low == 0:
+            carry(heads)
+        lanes = U(low * LANES), U(high * LANES)
+        of_piece = tails[piece * TAILS : piece * TAILS + TAILS]
+        grow(heads, x[(at + row) * LANES :], lanes, np.float64(piece * PIECE))
+        combine(heads, of_piece, x[(at + row) * LANES :], lanes, made)
+        write(made, low, high, rows, row, out)
+        row += high - low
+        place += high - low
+        if place == w:
+            place = 0
+            cut(x[(at + row - w) * LANES : (at + row) * LANES], w, tails)
 
 
 @compiled  # type: ignore[untyped-decorator]
-def write_extremes(low: Float32, high: Float32, rows: Int, out: Float32) -> Any:
-    """high: of the negated values; infinite: no value is known."""
-    nothing = np.float32(np.inf)
-    if rows[MIN] >= 0:
-        into = out[rows[MIN]]
-        for i in range(len(into)):
-            into[i] = low[i] if low[i] < nothing else np.float32(np.nan)
-    if rows[MAX] >= 0:
-        into = out[rows[MAX]]
-        for i in range(len(into)):
-            into[i] = -high[i] if high[i] < nothing else np.float32(np.nan)
-    if rows[RANGE] >= 0:
-        into = out[rows[RANGE]]
-        for i in range(len(into)):
-            into[i] = -high[i] - low[i] if low[i] < nothing else np.float32(np.nan)
+def begin_block(heads: Float64, tails: Float64) -> None:
+    """A new head, which is measured from the tail's centre until it has a value of its own."""
+    for lane in range(LANES):
+        for field in range(SUMS + 2):
+            heads[field * FIELD + lane] = 0.0
+        heads[np.int64(BASE) + lane] = tails[np.int64(CENTRE) + lane]
+
+
+@compiled  # type: ignore[untyped-decorator]
+def carry(heads: Float64) -> None:
+    """The next piece's sums go on from the last row's."""
+    for field in range(SUMS + 2):
+        for lane in range(LANES):
+            heads[field * FIELD + lane] = heads[field * FIELD + PIECE * LANES + lane]
+
+
+@compiled  # type: ignore[untyped-decorator]
+def grow(s: Float64, x: Float64, lanes: Any, first: float) -> None:
+    """Add rows x to the heads of a piece that begins at place `first`."""
+    for i in range(U(0), lanes[1] - lanes[0]):
+        k = lanes[0] + i
+        value, had, place = x[i], s[COUNT + k], s[PLACE + k] + first
+        known = value == value
+        one = 1.0 if known else 0.0
+        placed = place * one
+        begins = (had == 0.0) & known
+        base = value if begins else s[BASE + k]
+        apart = s[BASE + k] - value if begins else s[APART + k]
+        away = value - base if known else 0.0
+        new = k + LANE
+        s[COUNT + new] = had + one
+        s[PLACES + new] = s[PLACES + k] + placed
+        s[PLACES2 + new] = s[PLACES2 + k] + place * placed
+        s[SUM + new] = s[SUM + k] + away
+        s[SQUARES + new] = s[SQUARES + k] + away * away
+        s[PRODUCTS + new] = s[PRODUCTS + k] + place * away
+        s[BASE + new] = base
+        s[APART + new] = apart
+
+
+@compiled  # type: ignore[untyped-decorator]
+def combine(s: Float64, t: Float64, x: Float64, lanes: Any, made: Float32) -> None:
+    """Statistics of windows, from their heads and tails."""
+    for i in range(U(0), lanes[1] - lanes[0]):
+        k = lanes[0] + i
+        new = k + LANE
+        apart, count, tail = s[APART + new], t[COUNT + new], t[SUM + new]
+        shift, number = count * apart, s[COUNT + new] + count
+        part = 1.0 / number
+        total = s[SUM + new] + (tail + shift)
+        mean = s[BASE + new] + total * part
+        square = s[SQUARES + new] + (t[SQUARES + new] + apart * (2.0 * tail + shift))
+        square = (square - total * total * part) * part
+        products = s[PRODUCTS + new] + (t[PRODUCTS + new] + t[PLACES + new] * apart)
+        places, places2 = s[PLACES + new] + t[PLACES + new], s[PLACES2 + new] + t[PLACES2 + new]
+        made[MEANS + k] = mean
+        made[DELTAS + k] = x[i] - mean
+        made[SPREADS + k] = math.sqrt(0.0 if square < 0.0 else square)
+        made[SLOPES + k] = (number * products - places * total) / (number * places2 - places * places)
+
+
+@compiled  # type: ignore[untyped-decorator]
+def write(made: Float32, low: int, high: int, rows: Int, row: int, out: Float32) -> None:
+    """What is wanted of rows low .. high of a piece, to columns `row` on; rows: (signals, 8)."""
+    for field, stat in ((MEANS, MEAN), (MEANS, DEVIATION), (SPREADS, STD), (SLOPES, SLOPE), (DELTAS, DELTA)):
+        for lane in range(len(rows)):
+            into, source, n = rows[lane, stat], field + U(low * LANES + lane), U(high - low)
+            if into >= 0:
+                for i in range(U(0), n):
+                    out[into, U(row) + i] = made[source + i * LANE]
+
+
+@compiled  # type: ignore[untyped-decorator]
+def cut(x: Float64, w: int, tails: Float64) -> None:
+    """The tails of a whole block x: sums from its newest row backwards, places from -1 down."""
+    newest(x, w, tails)
+    last = (w - 1) // PIECE
+    for piece in range(last, -1, -1):
+        first = piece * PIECE
+        n = min(PIECE, w - first)
+        t = tails[piece * TAILS : piece * TAILS + TAILS]
+        for field in range(SUMS):
+            for lane in range(LANES):
+                before = tails[(piece + 1) * TAILS + field * FIELD + lane] if piece < last else 0.0
+                t[field * FIELD + n * LANES + lane] = before
+        for lane in range(LANES):
+            t[np.int64(CENTRE) + lane] = tails[np.int64(CENTRE) + lane]
+        distances(x[first * LANES :], U(n * LANES), t)
+        sum_up(t, U(n * LANES), np.float64(first - w))
+
+
+@compiled  # type: ignore[untyped-decorator]
+def newest(x: Float64, w: int, tails: Float64) -> None:
+    """The centre of each lane's tails: its newest value, 0 of none."""
+    for lane in range(LANES):
+        row = w - 1
+        while row > 0 and np.isnan(x[row * LANES + lane]):
+            row -= 1
+        value = x[row * LANES + lane]
+        tails[np.int64(CENTRE) + lane] = value if value == value else 0.0
+
+
+@compiled  # type: ignore[untyped-decorator]
+def distances(x: Float64, n: Any, t: Float64) -> None:
+    """Which of x are known, and how far they lie from the centre, which each row hands on to the next."""
+    for k in range(U(0), n):
+        value, centre = x[k], t[CENTRE + k]
+        known = value == value
+        t[CENTRE + k + LANE] = centre
+        t[KNOWN + k] = 1.0 if known else 0.0
+        t[AWAY + k] = value - centre if known else 0.0
+
+
+@compiled  # type: ignore[untyped-decorator]
+def sum_up(t: Float64, n: Any, first: float) -> None:
+    """The sums of a piece of tails from its last row up; its first row has place `first`."""
+    for i in range(U(0), n):
+        k = n - U(1) - i
+        known, away, old = t[KNOWN + k], t[AWAY + k], k + LANE
+        place = first + t[PLACE + k]
+        placed = place * known
+        t[COUNT + k] = t[COUNT + old] + known
+        t[PLACES + k] = t[PLACES + old] + placed
+        t[PLACES2 + k] = t[PLACES2 + old] + place * placed
+        t[SUM + k] = t[SUM + old] + away
+        t[SQUARES + k] = t[SQUARES + old] + away * away
+        t[PRODUCTS + k] = t[PRODUCTS + old] + place * away
