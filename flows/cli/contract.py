@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -22,9 +24,11 @@ _STYLES = {"holds": "green", "warns": "yellow", "fails": "bold red"}
 def show(
     dataset: Dataset,
     all_rules: Annotated[bool, typer.Option("--all", help="Also the rules that hold.")] = False,
+    now: Annotated[datetime | None, typer.Option(help="The moment (UTC) to judge freshness by.")] = None,
 ) -> None:
     """Show the last verdict on DATASET's contract: what fails, what warns, and where every record went.
 
+    Where the contract has `fresh_s_max`, the newest row's age is judged here and now: a DVC stage knows no clock.
     Exit 1 where it is broken. The Data Docs lie in .fleetloop/DATASET/validate/docs.
     """
     from rich.table import Table
@@ -36,8 +40,11 @@ def show(
     from pipelines.validate import Verdict, read_verdict
 
     root = find_root()
-    load_params(root).dataset(dataset)
+    contract = load_params(root).dataset(dataset).contract
     verdict = Verdict.from_dict(dataset, read_verdict(Place(root), dataset))
+    fresh = verdict.fresh(contract, (now or datetime.now(UTC)).replace(tzinfo=UTC).timestamp())
+    if fresh is not None:
+        verdict = replace(verdict, tables=(*verdict.tables, fresh))
     screen = console()
     screen.print(Text(verdict.summary()))
     table = Table(box=None, header_style="bold")
@@ -55,17 +62,20 @@ def show(
 
 @app.command()
 def suggest(dataset: Dataset) -> None:
-    """Draft DATASET's contract from the rows that are here, as YAML to put into params.yaml; each line says why.
+    """Draft DATASET's contract from its healthy rows, as YAML to put into params.yaml; each line says why.
 
-    It tells how the fleet is, not how it should be: let the history be of a healthy fleet, and read it over.
+    Rows before failures, after events and under labels of trouble are left out, as `datasets.DATASET.healthy` says; how
+    many is said first. It tells how the fleet is, not how it should be: read it over.
     """
     from pipelines.files import Place
-    from pipelines.ingest import ingest_report, stream_rows
+    from pipelines.ingest import ingest_report, read_events, read_labels, stream_rows
     from pipelines.params import load_params
+    from pipelines.validate import History
     from pipelines.validate import suggest as draft
 
     root = find_root()
     spec = load_params(root).dataset(dataset)
     place = Place(root)
     rows = stream_rows(place, dataset, tuple(spec.channels))
-    typer.echo(draft(dataset, rows, ingest_report(place, dataset), spec.channels, spec.period_s), nl=False)
+    history = History(spec.healthy, read_events(place, dataset), read_labels(place, dataset))
+    typer.echo(draft(dataset, rows, ingest_report(place, dataset), spec.channels, spec.period_s, history), nl=False)

@@ -62,9 +62,10 @@ def redrive(dataset: Dataset) -> None:
     from pipelines.ingest import redrive as drive
     from pipelines.params import load_params
     from pipelines.report import console
+    from pipelines.validate.stage import judge_again
 
     root = find_root()
-    done = drive(Place(root), dataset, load_params(root))
+    done = drive(Place(root), dataset, load_params(root), lambda: judge_again(Place(root), dataset))
     screen = console()
     if not done.changed:
         screen.print(f"{dataset}: nothing changed; correct its mapping in params.yaml, then drive it again")

@@ -4,6 +4,7 @@ from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.guess_yaml import guess_dataset
 from pipelines.ingest.ingest import ingest
 from pipelines.ingest.preview import preview as preview_dataset
+from pipelines.ingest.quarantine import write_entries
 from pipelines.ingest.read import (
     ingest_report,
     read_devices,
@@ -21,6 +22,7 @@ from pipelines.ingest.redrive import Redriven, redrive
 from pipelines.ingest.redrive import kinds as quarantine_kinds
 from pipelines.ingest.retention import Item, Retirement, plan_retention, write_ledger
 from pipelines.ingest.store import bucket_of, sha256_of, write_rows
+from pipelines.ingest.trace import trace
 from pipelines.ingest.workers import workers
 
 __all__ = [
@@ -48,7 +50,9 @@ __all__ = [
     "sha256_of",
     "stream_devices",
     "stream_rows",
+    "trace",
     "workers",
+    "write_entries",
     "write_ledger",
     "write_rows",
 ]

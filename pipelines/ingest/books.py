@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fleetloop_edge.decoders import BINARY
 from pipelines.ingest import schema
 from pipelines.ingest.account import fate, placed_fates
 from pipelines.ingest.batch import Joined, Parts
@@ -25,7 +25,7 @@ from pipelines.ingest.expiry import APPLIED, Cutoffs
 from pipelines.ingest.happened import Logged, all_events, logged
 from pipelines.ingest.part import SPARE, Written
 from pipelines.ingest.part_rows import dictionary
-from pipelines.ingest.quarantine import name_of, write_conflicts, write_records
+from pipelines.ingest.quarantine import name_of, shares_name, write_conflicts, write_records
 from pipelines.ingest.state import State, write_state
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def write(run: Run, staged: Path, state: State, decoded: Sequence[Decoded], writ
     write_records(run.base, staged, _void(run), quarantine)
     raw = {(key, file.name): file for key, files_ in run.files.items() for file in files_}
     lost = {part.name: _by_record(run, staged, _still_kept(run, part.lost, files), files) for part in written}
-    write_conflicts(run.base, staged, lost, raw, run.mapping, run.plan.void)
+    whole = frozenset(k for k, s in run.dataset.sources.items() if s.decoder in BINARY and s.envelope is None)
+    write_conflicts(run.base, staged, lost, raw, run.mapping, run.plan.void, whole)
 
 
 def touched(run: Run) -> set[str]:
     """Names of files, parts aside, that a run may leave unwritten because nothing is left to write."""
-    return {name_of(*file) for file in _void(run)} | {_shares_name(*file) for file in run.plan.void} | {APPLIED}
+    return {name_of(*file) for file in _void(run)} | {shares_name(*file) for file in run.plan.void} | {APPLIED}
 
 
 def _void(run: Run) -> set[tuple[str, str]]:
@@ -135,17 +136,13 @@ _EMPTY_SPARE = pd.DataFrame({name: pd.Series(dtype="int64") for name in ("record
 )
 
 
-def _shares_name(source: str, lead: str) -> str:
-    return f"state/shares/{hashlib.sha256(f'{source}/{lead}'.encode()).hexdigest()[:16]}.parquet"
-
-
 def _shared_fates(
     run: Run, staged: Path, files: pd.DataFrame, decoded: Sequence[Decoded], spare: pd.DataFrame
 ) -> pd.DataFrame:
     """The fates of files whose rows come of several records, file by file."""
     for one in decoded:
         if one.placed is None:
-            path = staged / _shares_name(one.source, one.file.name)
+            path = staged / shares_name(one.source, one.file.name)
             path.parent.mkdir(parents=True, exist_ok=True)
             shares = pa.Table.from_pandas(pd.concat(one.shares, ignore_index=True), preserve_index=False)
             write_parquet(path, shares)
@@ -171,7 +168,7 @@ def _shared(line: dict[Any, Any], shares: pd.DataFrame, status: np.ndarray) -> d
 
 def _shares(run: Run, staged: Path, source: str, lead: str) -> pd.DataFrame:
     """file, row, record: which records made the rows of the files joined to `lead`."""
-    name = _shares_name(source, lead)
+    name = shares_name(source, lead)
     frame: pd.DataFrame = pq.read_table(staged / name if (staged / name).is_file() else run.base / name).to_pandas()
     return frame
 

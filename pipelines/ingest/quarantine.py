@@ -21,6 +21,7 @@ from pipelines.ingest.encode import write_parquet
 from pipelines.ingest.part_rows import File
 from pipelines.ingest.schema import QUARANTINE, QUARANTINE_ORDER, to_table
 from pipelines.ingest.source_files import RawFile
+from pipelines.ingest.text import RAW_KEPT
 
 FOLDER = "quarantine"
 
@@ -92,9 +93,12 @@ def write_records(tables: Path, staged: Path, void: Iterable[File], new: Sequenc
 
 def write_conflicts(
     tables: Path, staged: Path, lost: Mapping[str, pd.DataFrame], files: Mapping[File, RawFile],
-    mapping: Mapping[str, str], fresh: frozenset[File],
+    mapping: Mapping[str, str], fresh: frozenset[File], whole: frozenset[str],
 ) -> None:  # fmt: skip
-    """Renew quarantine/conflicts of the parts in `lost` (see part.Written), whose losers' lines are read once more."""
+    """Renew quarantine/conflicts of the parts in `lost` (see part.Written), whose losers' lines are read once more.
+
+    whole: sources each of whose files is one record.
+    """
     lines: dict[File, dict[int, tuple[bytes, int | None]]] = {}
     for part, frame in sorted(lost.items()):
         name = f"{FOLDER}/conflicts/{part}.parquet"
@@ -103,7 +107,7 @@ def write_conflicts(
             key = (str(source), str(file))
             known = _known(old, key) if key not in fresh else {}
             missing = sorted(set(group["record"].tolist()) - set(known))
-            read = _lines(files[key], missing) if missing and key in files else {}
+            read = lines_of_file(files[key], missing, key[0] in whole) if missing and key in files else {}
             lines.setdefault(key, {}).update(known | read)
         _write(staged / name, [_conflicts(frame, lines, mapping)] if len(frame) else [])
 
@@ -116,8 +120,11 @@ def _known(old: pd.DataFrame | None, key: File) -> dict[int, tuple[bytes, int | 
     return dict(zip(own["record"].tolist(), zip(own["raw"], places, strict=True), strict=True))
 
 
-def _lines(file: RawFile, records: Sequence[int]) -> dict[int, tuple[bytes, int | None]]:
-    raw = {record: file.line(record) for record in records}
+def lines_of_file(file: RawFile, records: Sequence[int], whole: bool) -> dict[int, tuple[bytes, int | None]]:
+    """The bytes of some records, and where they begin in the unpacked file. whole: the file is one record."""
+    if whole:
+        return dict.fromkeys(records, (file.read()[:RAW_KEPT], 0))
+    raw = file.lines(records)
     told = [Quarantined(record, None, "", "", line) for record, line in raw.items()]
     return {entry.record: (entry.raw, at) for entry, at in zip(told, _offsets(file, told), strict=True)}
 
@@ -152,6 +159,18 @@ def _by_file(frames: Sequence[pd.DataFrame]) -> Iterable[tuple[File, pd.DataFram
 def name_of(source: str, file: str) -> str:
     """Where decoding's entries of a raw file stand in the tables folder."""
     return f"{FOLDER}/records/source={source}/{hashlib.sha256(file.encode()).hexdigest()[0]}.parquet"
+
+
+def shares_name(source: str, lead: str) -> str:
+    """Where the tables folder keeps which records made the rows of the files joined to `lead`."""
+    return f"state/shares/{hashlib.sha256(f'{source}/{lead}'.encode()).hexdigest()[:16]}.parquet"
+
+
+def write_entries(folder: Path, entries: pd.DataFrame) -> None:
+    """Entries of another room below its own folder, by source and raw file as here. The folder is new."""
+    names = [name_of(source, file) for source, file in zip(entries["source"], entries["file"], strict=True)]
+    for name, group in entries.groupby(pd.Series(names, index=entries.index, dtype="str"), sort=True):
+        _write(folder / str(name).removeprefix(f"{FOLDER}/records/"), [group])
 
 
 def _write(path: Path, frames: Sequence[pd.DataFrame]) -> None:

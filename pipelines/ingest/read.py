@@ -102,11 +102,12 @@ def read_files(place: Place, dataset: str) -> pd.DataFrame:
 
 def read_quarantine(place: Place, dataset: str) -> pd.DataFrame:
     """source, file, record (line), offset (bytes), channel (None: the whole record), device, rule, reason, raw (bytes),
-    mapping (version); sorted by source, file and record."""
+    mapping (version); sorted by source, file and record. What the contract rejected last is among them."""
     tables = _tables(place, dataset)
     if not tables.is_dir():
         raise DataError(f"{tables} does not exist; make it with `fleetloop stage ingest {dataset}`")
     parts = sorted((tables / "quarantine").rglob("*.parquet"))
+    parts += sorted((place.room(dataset, "validate") / "quarantine").rglob("*.parquet"))
     empty = QUARANTINE.empty_table()
     frames = [pq.read_table(part, schema=QUARANTINE, partitioning=None) for part in parts]
     frame: pd.DataFrame = pa.concat_tables([empty, *frames]).to_pandas()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +59,12 @@ class RawFile:
             raise DataError(f"{self.path} is empty; fetch it again, or delete it if nothing was sent")
         return data
 
-    def line(self, number: int) -> bytes:
-        """One line of it (or row, where it is Parquet), from 1, as it was sent."""
+    def lines(self, numbers: Iterable[int]) -> dict[int, bytes]:
+        """Some lines of it (or rows, where it is Parquet), from 1, as they were sent."""
         if self.path.name.endswith(".parquet"):
-            return raw_row(self.path, number)
-        return self.read().split(b"\n")[number - 1].strip(b"\r")
+            return {number: raw_row(self.path, number) for number in numbers}
+        every = self.read().split(b"\n")
+        return {number: every[number - 1].strip(b"\r") for number in numbers}
 
 
 def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw: Path) -> list[RawFile]:

@@ -65,10 +65,29 @@ class Contract(Frozen):
     turned_share_max: float | None = Field(None, ge=0, le=1)  # rows of a device received before an earlier one
     ahead_s_max: float | None = Field(None, ge=0)  # how far a device's clock may run ahead of receipt
     delay_s_max: float | None = Field(None, ge=0)  # median time from measuring to receipt, of a device
-    stale_s_max: float | None = Field(None, ge=0)  # a device's last row before the dataset's last receipt
+    stale_s_max: float | None = Field(None, ge=0)  # a device fell silent: its last row before the fleet's last receipt
+    fresh_s_max: float | None = Field(None, ge=0)  # the fleet's last receipt before now; judged where `now` is known
     devices_min: int = Field(2, ge=1)
     pairs: tuple[PairRule, ...] = ()
     warn_only: tuple[str, ...] = ()  # names of table rules that warn instead of failing
+
+
+class Healthy(Frozen):
+    """Which history `fleetloop contract suggest` stands on: no row near an event, none under a label of trouble."""
+
+    failure: str = "failure"  # the kind of event that a device's trouble ends in
+    before_days: float = Field(7.0, ge=0)  # before it
+    after_days: float = Field(1.0, ge=0)  # after it, and after any other event: maintenance, set-points
+    troubles: tuple[str, ...] = (
+        "anomal*",
+        "*anomal*",
+        "*fault*",
+        "*fail*",
+        "*broken*",
+        "*alarm*",
+        "*defect*",
+        "*leak*",
+    )
 
 
 class Enough(Frozen):
@@ -118,6 +137,7 @@ class DatasetSpec(Frozen):
     storage: Storage = Storage()
     contract: Contract = Contract()
     enough: Enough = Enough()
+    healthy: Healthy = Healthy()
     retention: Retention = Retention()
     simulate: SimulateSpec | None = None
 

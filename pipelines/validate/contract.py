@@ -159,4 +159,5 @@ _NEXT = {
     "longest_flat": "look at the sensor, or raise {key} in params.yaml",
 }
 NAMES = tuple(_SAYS)
-"""What `contract.warn_only` may name."""
+WARNABLE = (*NAMES, "fresh")
+"""What `contract.warn_only` may name; `fresh` is judged by `Verdict.fresh`."""

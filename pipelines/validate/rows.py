@@ -18,6 +18,17 @@ def rules_of(contract: Contract) -> tuple[str, ...]:
     return (*RULES, *(pair.name for pair in contract.pairs if pair.reject))
 
 
+def reasons_of(contract: Contract) -> dict[str, str]:
+    """Why a row is rejected by each rule, in words."""
+    why = {
+        "not_finite": "a value of the row is not finite",
+        "out_of_range": "a value of the row is outside its channel's range",
+        "row_missing": f"more than {contract.row_missing_max:.0%} of the row's channels are missing",
+        "duplicate": "another row of this device and moment says otherwise",
+    }
+    return why | {p.name: f"{p.low} is above {p.high} by more than {p.margin:g}" for p in contract.pairs if p.reject}
+
+
 def rejected_rows(rows: pd.DataFrame, channels: dict[str, ChannelSpec], contract: Contract) -> pd.DataFrame:
     """device, time, rule of every row that breaks a row rule, sorted; a row may break more than one.
 

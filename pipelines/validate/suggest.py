@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipelines.params import ChannelSpec, Contract
 from pipelines.validate.facts import Facts
+from pipelines.validate.healthy import History
 from pipelines.validate.validate import COUNTS, gather, tables_of
 
 ROOM = 1.5
@@ -25,18 +26,22 @@ def suggest(
     report: dict[str, Any],
     channels: dict[str, ChannelSpec],
     period_s: float,
+    history: History | None = None,
 ) -> str:
     """YAML of `contract` (and, as comments, of the channels' ranges), with what each line stands on.
 
-    pieces, report: as `validate` takes them; the history should be of a healthy fleet.
+    pieces, report: as `validate` takes them. history: what takes the rows out that are not healthy; None: all are.
     """
-    facts = gather(dataset, pieces, channels, Contract(), period_s)
+    some = pieces if history is None else (piece for piece in history.healthy(pieces) if len(piece))
+    facts = gather(dataset, some, channels, Contract(), period_s)
+    count = len(history.devices) if history else sum(len(frame) for frame in facts.devices)
     tables = tables_of(facts, {name: int(report[name]) for name in COUNTS})
     shares, devices, seen = tables["dataset"].iloc[0], tables["devices"], tables["channels"].iloc[0]
     missing = max(float(seen[f"{name}.missing_share"]) for name in channels)
     flat = max(int(devices[f"{name}.longest_flat"].max()) for name in channels)
     slowest = devices.iloc[int(devices["rate"].argmin())]
     lines = [
+        *(f"# {line}" for line in (history.sentences() if history else ())),
         "contract:",
         _line("missing_share_max", _share(missing), f"{missing:.2%} of the worst channel"),
         _line("quarantine_share_max", _share(shares["quarantine_share"]), f"{shares['quarantine_share']:.2%} seen"),
@@ -48,8 +53,8 @@ def suggest(
         _line("turned_share_max", _share(devices["turned_share"].max()), f"{devices['turned_share'].max():.2%} seen"),
         _line("ahead_s_max", *_worst(devices, "ahead_s", 1.0)),
         _line("delay_s_max", *_worst(devices, "delay_s", 1.0)),
-        _line("stale_s_max", *_worst(devices, "stale_s", period_s)),
-        _line("devices_min", max(len(devices) * 9 // 10, 1), f"{len(devices)} devices"),
+        *([] if history else [_line("stale_s_max", *_worst(devices, "stale_s", period_s))]),
+        _line("devices_min", max(count * 9 // 10, 1), f"{count} devices"),
         "# channels, where a tighter range than today's would still hold all that was measured:",
         *_ranges(facts, channels),
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.errors import DataError, ParamsError
 from pipelines.params import ChannelSpec, Contract
-from pipelines.validate.contract import NAMES, Table, compile_rules, judged
+from pipelines.validate.contract import WARNABLE, Table, compile_rules, judged
 from pipelines.validate.expectations import expect
 from pipelines.validate.facts import Facts
 from pipelines.validate.rows import rules_of
@@ -51,17 +51,18 @@ def validate(
     results = tuple(judged(rule, ok, tables) for rule, ok in zip(rules, passed, strict=True))
     rejected = facts.rejected_table()
     by_rule = {rule: int((rejected["rule"] == rule).sum()) for rule in rules_of(contract)}
-    return Validation(Verdict(dataset, results, facts.rows, by_rule, counts), rejected)
+    newest = facts.last_received / 1e6
+    return Validation(Verdict(dataset, results, facts.rows, by_rule, counts, newest), rejected)
 
 
 def gather(
     dataset: str, pieces: Iterable[pd.DataFrame], channels: dict[str, ChannelSpec], contract: Contract, period_s: float
 ) -> Facts:
     """One pass over the rows. Raises as `validate` does."""
-    unknown = sorted(set(contract.warn_only) - set(NAMES))
+    unknown = sorted(set(contract.warn_only) - set(WARNABLE))
     if unknown:
         raise ParamsError(
-            f"datasets.{dataset}.contract.warn_only: no table rule {unknown[0]!r}; expected one of {', '.join(NAMES)}"
+            f"datasets.{dataset}.contract.warn_only: no table rule {unknown[0]!r}; expected one of {', '.join(WARNABLE)}"
         )
     facts = Facts(channels, contract, period_s)
     for rows in pieces:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.params import Contract
 from pipelines.validate.contract import TableResult
 
 
@@ -18,6 +19,7 @@ class Verdict:
     rows: int
     rows_rejected: dict[str, int]
     accounting: dict[str, int]
+    newest: float = 0.0  # epoch seconds of the newest receipt
 
     @property
     def failures(self) -> tuple[TableResult, ...]:
@@ -39,7 +41,22 @@ class Verdict:
             "rows": self.rows,
             "rows_rejected": self.rows_rejected,
             "accounting": self.accounting,
+            "newest": self.newest,
         }
+
+    def fresh(self, contract: Contract, now: float) -> TableResult | None:
+        """How old the newest row is at `now`, epoch seconds; None where the contract does not ask.
+
+        The stage does not judge it: DVC's outputs know no clock.
+        """
+        limit = contract.fresh_s_max
+        if limit is None:
+            return None
+        age = max(round(now - self.newest), 0)
+        says = f"the newest row was received {age:,} s ago, limit {limit:g} s"
+        advice = "" if age <= limit else "; look whether the uplink and ingest run, or raise contract.fresh_s_max"
+        warns = age > limit and "fresh" in contract.warn_only
+        return TableResult("fresh", "age_s", age, limit, age <= limit, warns, f"{says}{advice}")
 
     def refusal(self) -> str:
         """One line: the first broken rule, and how many more there are."""
@@ -80,7 +97,8 @@ class Verdict:
     def from_dict(dataset: str, said: dict[str, Any]) -> Verdict:
         """The inverse of `to_dict`."""
         tables = tuple(TableResult(**line) for line in said["tables"])
-        return Verdict(dataset, tables, said["rows"], said["rows_rejected"], said["accounting"])
+        counts = said["rows"], said["rows_rejected"], said["accounting"]
+        return Verdict(dataset, tables, *counts, said.get("newest", 0.0))
 
 
 def _expired(account: dict[str, int]) -> str:

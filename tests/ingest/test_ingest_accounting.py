@@ -253,7 +253,7 @@ def test_a_corrected_mapping_releases_what_it_explains_and_reads_no_other_file(t
     others = {p: p.stat().st_mtime_ns for p in here.tables.rglob("*.parquet")}
     spec = dataset(table_source(missing=["off"]), table_source(files="*.txt"))
     params = Params(active=Active(datasets=(), use_cases={}), datasets={"some": spec}, use_cases={})
-    done = redrive(here.place, "some", params)
+    done = redrive(here.place, "some", params, lambda: None)
     assert done.released[["source", "channel", "rule", "entries"]].to_numpy().tolist() == [
         ["source0", "flow", "not_a_number", 1]
     ]

@@ -3,11 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from pipelines.params import Contract, PairRule
+from pipelines.files import Place
+from pipelines.ingest import read_quarantine, redrive
+from pipelines.ingest.stage import main as ingest_main
+from pipelines.params import Contract, Healthy, PairRule, load_params
+from pipelines.validate import History, Verdict
 from pipelines.validate.facts import Facts, device_facts
 from pipelines.validate.rows import rejected_rows
-from tests.builders.contract import CHANNELS, CONTRACT, contract_rows
+from pipelines.validate.stage import judge_again
+from pipelines.validate.stage import main as validate_main
+from pipelines.validate.suggest import suggest
+from tests.builders.contract import CHANNELS, CONTRACT, contract_rows, report_of
+from tests.builders.raw import dataset, table_source
 
 
 def rejected(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -128,3 +137,57 @@ def test_a_device_s_clock_order_rate_and_silence_are_told():
     assert facts["delay_s"].tolist() == [5.0, 5.0]
     assert facts["stale_s"].tolist() == [3600.0, 4 * 3600.0]
     assert facts["rate"].tolist() == [1.0, 1.0]
+
+
+def test_what_a_row_rule_rejects_is_quarantined_with_its_record_and_driven_again(tmp_path):
+    place = sent(tmp_path, margin=0.0)
+    ingest_main(place, "some")
+    validate_main(place, "some")
+    (entry,) = read_quarantine(place, "some").itertuples()
+    assert (entry.file, entry.record, entry.rule, entry.device) == ("a.csv", 3, "inlet_below_outlet", "p")
+    assert entry.raw == b"p,1700003600,9,1" and entry.reason == "pressure is above flow by more than 0"
+    assert entry.offset == LINES.index("p,1700003600,9,1") and entry.mapping
+    sent(tmp_path, margin=9.0)
+    done = redrive(place, "some", load_params(tmp_path), lambda: judge_again(place, "some"))
+    assert done.released["rule"].tolist() == ["inlet_below_outlet"] and not len(done.added)
+
+
+LINES = "device,t,pressure,flow\np,1700000000,1,2\np,1700003600,9,1\nq,1700000000,1,\n"
+
+
+def sent(root, margin):
+    """A checkout with one table, one row of which breaks a pair rule; a row with a channel missing breaks none."""
+    pair = {"name": "inlet_below_outlet", "low": "pressure", "high": "flow", "margin": margin}
+    source = table_source(channels={"pressure": "pressure", "flow": "flow"})
+    contract = {"pairs": [pair], "rejected_share_max": 1, "devices_min": 1}
+    spec = dataset(source, contract=contract).model_dump(mode="json", exclude_none=True)
+    params = {"active": {"datasets": ["some"], "use_cases": {}}, "datasets": {"some": spec}, "use_cases": {}}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    place = Place(root)
+    place.raw("some").mkdir(parents=True, exist_ok=True)
+    (place.raw("some") / "a.csv").write_text(LINES)
+    return place
+
+
+def test_a_draft_stands_on_healthy_history_and_says_what_it_left_out():
+    rows = contract_rows(devices=3, count=24 * 30)
+    failed = pd.Timestamp("2026-01-20", tz="UTC")
+    bad = (rows["device"] == "pump-1") & rows["time"].between(failed - pd.Timedelta(days=7), failed)
+    rows.loc[bad, "pressure"] = np.float32(15.5)  # it is stuck before it fails
+    events = pd.DataFrame({"device": ["pump-1"], "time": [failed], "kind": ["failure"]})
+    labels = pd.DataFrame({"device": ["pump-2"], "from": rows["time"][:1], "to": rows["time"][5:6].to_numpy(),
+                           "label": ["Anomaly 3"]}).assign(to=rows["time"].iloc[5])  # fmt: skip
+    drafted = suggest("pumps", [rows], report_of(rows), CHANNELS, 3600, History(Healthy(), events, labels))
+    contract = Contract.model_validate(yaml.safe_load(drafted)["contract"])
+    assert contract.flat_rows_max == 2 and contract.gap_s_max == 5400 and contract.devices_min == 2
+    assert "# healthy history: 1,961 of 2,160 rows (9.2% excluded)" in drafted
+    assert "193 rows, 7 days before and 1 after a failure" in drafted and "6 rows, a label of trouble" in drafted
+
+
+def test_freshness_is_judged_by_the_clock_that_is_given():
+    verdict = Verdict("pumps", (), 1, {}, report_of(contract_rows()), newest=1000.0)
+    contract = Contract(fresh_s_max=60)
+    assert verdict.fresh(contract, 1050.0).passed and not verdict.fresh(contract, 1100.0).passed
+    assert "received 100 s ago, limit 60 s; look whether" in verdict.fresh(contract, 1100.0).sentence
+    assert verdict.fresh(Contract(), 1e9) is None
+    assert verdict.fresh(Contract(fresh_s_max=60, warn_only=("fresh",)), 1100.0).warning
