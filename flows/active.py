@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from flows.blocks import make_room
 from pipelines.errors import ParamsError
 from pipelines.files import write_bytes
 from pipelines.params import load_params
@@ -14,7 +15,12 @@ from pipelines.params.load import pick
 
 
 def activate(root: Path, use_case: str) -> bool:
-    """Make `use_case` and its dataset active; False where they were. Raises ParamsError for an unknown name."""
+    """Make `use_case` and its dataset active; False where they were. Raises ParamsError for an unknown name.
+
+    Blocks that the use case leaves out are written, empty: DVC wants to find what it watches.
+    """
+    _ActiveBlock(root).dataset_of(use_case)
+    filled = make_room(root, use_case)
     file = _ActiveBlock(root)
     dataset = file.dataset_of(use_case)
     changed = file.use_cases.get(use_case) != {"dataset": dataset} or dataset not in file.datasets
@@ -29,7 +35,7 @@ def activate(root: Path, use_case: str) -> bool:
         if dataset not in file.datasets:
             file.datasets.append(dataset)
         file.write()
-    return changed
+    return changed or filled
 
 
 def deactivate(root: Path, use_case: str) -> bool:

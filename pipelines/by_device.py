@@ -19,6 +19,8 @@ BLOCK = 65_536
 """Rows of a block, unless one device has more."""
 BATCH = 16_384
 """Rows of a file that are read at once."""
+BUFFER = 2**18
+"""Bytes of a column that are read ahead; else a row group's would be, whole."""
 
 
 def blocks_of(
@@ -105,7 +107,7 @@ class _Open:
 
 def _batches(file: Path, made_by: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     try:
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file, buffer_size=BUFFER) as opened:
             known = opened.schema_arrow.names
             absent = [name for name in columns or () if name not in known]
             if absent:

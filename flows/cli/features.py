@@ -19,6 +19,18 @@ UseCase = Annotated[str, typer.Argument(help="A use case whose stage `split` has
 
 
 @app.command()
+def show(use_case: Annotated[str, typer.Argument(help="A use case of params.yaml.")]) -> None:
+    """Show the features in force: as params.yaml states them, or the task's own where it states none."""
+    from pipelines.features import shown
+    from pipelines.params import load_params, stated_features
+
+    root = find_root()
+    case = load_params(root).use_case(use_case)
+    whose = "stated in params.yaml" if stated_features(root, use_case) else f"those of the task {case.task.kind}"
+    typer.echo(f"# {whose}\n{shown(case.features)}")
+
+
+@app.command()
 def report(use_case: UseCase) -> None:
     """Write a page on the features: summary, missingness, likeness, and which of them the models found useful."""
     from pipelines.evaluate import write_feature_report

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.evaluate.judgement import Judgement, Question
 from pipelines.evaluate.lives import epoch_seconds
@@ -24,12 +25,12 @@ Curves = Mapping[str, pd.DataFrame]
 def truth_figures(test: pd.DataFrame, found: Judgement, ask: Question) -> list[Figure]:
     """Prediction against truth: a scatter of last rows for a number; for a probability its rise and its reliability."""
     if ask.task.objective == "regression":
-        last = outcome(test, MODELS[0]).last & np.isfinite(test["target"].to_numpy())
+        rows, which = _judged(test)
         text = (
-            f"Last row of each test device. The band is the {ask.evaluate.coverage:.0%} conformal interval of "
+            f"{which}. The band is the {ask.evaluate.coverage:.0%} conformal interval of "
             f"{label(found.decisions['sequence'].kind)}."
         )
-        drawn = figures.truth_against_prediction(_scored(test[last], "target", MODELS, found), ask.unit, _band(found))
+        drawn = figures.truth_against_prediction(_scored(test[rows], "target", MODELS, found), ask.unit, _band(found))
         return [Figure("truth", drawn, text, wide=True)]
     known = test[np.isfinite(test["life"])]
     horizon = float(getattr(ask.task, "horizon", 1.0))
@@ -40,6 +41,13 @@ def truth_figures(test: pd.DataFrame, found: Judgement, ask: Question) -> list[F
         Figure("truth", rising, f"Score on test rows by {ask.decision.period}s left; shaded: within the horizon."),
         Figure("reliability", figures.reliability(series), "What was predicted against what happened, test rows."),
     ]
+
+
+def _judged(test: pd.DataFrame) -> tuple[NDArray[np.bool_], str]:
+    """The rows (n,) that a number is judged on, and in words: the last ones, or all where no truth is known of those."""
+    known = np.isfinite(test["target"].to_numpy())
+    last = known & outcome(test, MODELS[0]).last
+    return (last, "Last row of each test device") if last.any() else (known, "Test rows whose truth is known")
 
 
 def decision_figures(test: pd.DataFrame, found: Judgement, ask: Question) -> list[Figure]:
@@ -86,8 +94,7 @@ def model_figures(
 
 def _by_device(test: pd.DataFrame, found: Judgement, ask: Question) -> Figure:
     binary = ask.task.objective == "binary"
-    whole = outcome(test, MODELS[0])
-    rows = np.isfinite(whole.target) & (True if binary else whole.last)
+    rows = np.isfinite(test["target"].to_numpy()) if binary else _judged(test)[0]
     part = test[rows]
     names = sorted(part["device"].unique())
     errors = {}

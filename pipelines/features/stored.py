@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fleetloop_edge.spec import FeatureSpec, from_dict
-from pipelines.by_device import blocks_of
+from pipelines.by_device import BLOCK, blocks_of
 from pipelines.errors import DataError
 from pipelines.files import Place, read_json
 
@@ -32,12 +32,14 @@ def read_grid(place: Place, use_case: str, columns: Sequence[str] | None = None)
     return pd.concat(stream_grid(place, use_case, columns), ignore_index=True)
 
 
-def stream_grid(place: Place, use_case: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+def stream_grid(
+    place: Place, use_case: str, columns: Sequence[str] | None = None, rows: int = BLOCK
+) -> Iterator[pd.DataFrame]:
     """The same, some whole devices at a time: memory holds these and a batch of each bucket, not the fleet.
 
-    Raises DataError naming the command that makes it.
+    rows: of these devices, unless one has more. Raises DataError naming the command that makes it.
     """
-    for block in blocks_of(grid_files(place, use_case), made_by(use_case), columns):
+    for block in blocks_of(grid_files(place, use_case), made_by(use_case), columns, rows):
         yield block.to_pandas()
 
 

@@ -13,7 +13,7 @@ from pipelines.params.dataset import (
 )
 from pipelines.params.demo import DemoSpec
 from pipelines.params.expand import expand
-from pipelines.params.load import Active, Params, load_params
+from pipelines.params.load import Active, Params, load_params, stated_features
 from pipelines.params.loop import ReleaseSpec, RetrainSpec
 from pipelines.params.order import FIRMWARE_KINDS, SENSOR_KINDS, WORLD_KINDS, Order, parse_order
 from pipelines.params.source import (
@@ -83,4 +83,5 @@ __all__ = [
     "expand",
     "load_params",
     "parse_order",
+    "stated_features",
 ]

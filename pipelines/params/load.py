@@ -16,7 +16,7 @@ from pipelines.errors import ParamsError
 from pipelines.frozen import Frozen
 from pipelines.params.dataset import Compute, DatasetSpec
 from pipelines.params.demo import DemoSpec
-from pipelines.params.expand import expand_keys
+from pipelines.params.features import stated_or_default, states_list
 from pipelines.params.use_case import UseCaseSpec
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def load_params(root: Path) -> Params:
 
 
 def _filled(raw: dict[str, Any]) -> dict[str, Any]:
-    """`features.channels` and `features.period_s` come from the dataset where the use case leaves them out."""
+    """The raw tree, in which each use case has features."""
     cases = {}
     for name, case in (raw.get("use_cases") or {}).items():
         datasets = raw.get("datasets") or {}
@@ -98,14 +98,16 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
             raise ParamsError(
                 f"params.yaml: use_cases.{name}.dataset: no dataset {case.get('dataset')!r}; {_expected(datasets)}"
             )
-        if isinstance(dataset, dict) and isinstance(case.get("features"), dict):
-            defaults = {
-                "channels": list(expand_keys(dataset.get("channels") or {})),
-                "period_s": dataset.get("period_s"),
-            }
-            case = case | {"features": defaults | case["features"]}
+        if isinstance(dataset, dict) and isinstance(case.get("features") or {}, dict):
+            case = case | {"features": stated_or_default(case, dataset)}
         cases[name] = case
     return raw | {"use_cases": cases}
+
+
+def stated_features(root: Path, use_case: str) -> bool:
+    """Whether params.yaml itself says which features a known use case has; else its task does."""
+    raw = yaml.safe_load((root / "params.yaml").read_text())
+    return states_list(raw["use_cases"][use_case])
 
 
 def pick(known: dict[str, T], name: str, noun: str, command: str) -> T:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.frozen import Frozen
+from pipelines.tasks.default_features import for_warning
 
 Float = NDArray[np.float32]
 
@@ -63,6 +64,10 @@ class Task(Frozen):
     def bounds(self) -> tuple[float | None, float | None]:
         """Least and greatest answer, where the task knows them; a model keeps within."""
         return None, None
+
+    def features(self) -> dict[str, Any]:
+        """The features of a use case that states none, by the keys of its `features`."""
+        return for_warning(self.settled_after)
 
     @abstractmethod
     def naive(self, target: Float, age: Float) -> tuple[str, dict[str, float]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from pipelines.tasks.base import Float, Outcome, Task
+from pipelines.tasks.default_features import for_wear
 
 
 class RemainingUsefulLife(Task):
@@ -39,6 +40,9 @@ class RemainingUsefulLife(Task):
     @property
     def bounds(self) -> tuple[float | None, float | None]:
         return 0.0, self.cap
+
+    def features(self) -> dict[str, Any]:
+        return for_wear(self.cap)
 
     def naive(self, target: Float, age: Float) -> tuple[str, dict[str, float]]:
         """Mean life less age: what a maintenance calendar knows."""

@@ -24,6 +24,8 @@ from pipelines.train.streamed import Streamed
 from pipelines.train.trees import Trees
 from pipelines.train.windows import Held, Source, Windows
 
+BLOCK_BYTES = 2**25
+"""Of features that are computed at once, unless one device has more."""
 Side = Literal["train", "valid", "calibration", "test"]
 
 
@@ -40,7 +42,12 @@ def load_windows(place: Place, use_case: str, side: Side | None = None) -> Windo
     names = [*(f"{name}.measured" for name in spec.channels), *(f"since.{kind}" for kind in dict.fromkeys(spec.since))]
     wanted = ["device", "time", "segment", "generation", "age", *names, *spec.channels]
     devices = frozenset(name for part in parts for name in part.devices)
-    source = Streamed(partial(stream_grid, place, use_case, wanted), devices, sum(part.rows for part in parts), spec)
+    source = Streamed(
+        partial(stream_grid, place, use_case, wanted, BLOCK_BYTES // (4 * len(feature_names(spec)))),
+        devices,
+        sum(part.rows for part in parts),
+        spec,
+    )
     return _joined(parts, source, spec)
 
 

@@ -76,3 +76,24 @@ def test_a_file_that_does_not_load_is_left_alone_with_the_reason(root, text):
     with pytest.raises(ParamsError, match="params.yaml"):
         activate(root, "pumps")
     assert (root / "params.yaml").read_text() == text
+
+
+def test_blocks_that_dvc_watches_are_written_where_they_are_left_out(root):
+    start, end = TEXT.index("    features:\n      channels: [s2"), TEXT.index("    split: {seed: 24")
+    text = TEXT[:start] + TEXT[end:]
+    (root / "params.yaml").write_text(text)
+    assert activate(root, "turbofan")
+    new = (root / "params.yaml").read_text()
+    (line,) = [line for line in new.splitlines() if "features show" in line]
+    assert line.startswith("    features: {} #") and not activate(root, "turbofan")
+    deactivate(root, "turbofan")
+    assert (root / "params.yaml").read_text().replace(f"{line}\n", "") == text
+
+
+def test_a_key_within_a_block_that_dvc_would_miss_is_named_with_its_default(root):
+    where = TEXT.index("  turbofan:")
+    (root / "params.yaml").write_text(TEXT[:where] + TEXT[where:].replace("      threads: 1\n", "", 1))
+    with pytest.raises(
+        ParamsError, match="use_cases.turbofan.train lacks threads, which DVC watches; add `threads: 1`"
+    ):
+        activate(root, "turbofan")
