@@ -44,7 +44,7 @@ def truth_figures(test: pd.DataFrame, found: Judgement, ask: Question) -> list[F
 
 
 def _judged(test: pd.DataFrame) -> tuple[NDArray[np.bool_], str]:
-    """The rows (n,) that a number is judged on, and in words: the last ones, or all where no truth is known of those."""
+    """The rows (n,) that a number is judged on, and in words: the last ones, or all where those have no known truth."""
     known = np.isfinite(test["target"].to_numpy())
     last = known & outcome(test, MODELS[0]).last
     return (last, "Last row of each test device") if last.any() else (known, "Test rows whose truth is known")
