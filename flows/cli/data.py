@@ -134,7 +134,7 @@ def report(dataset: Dataset) -> None:
     """
     from pipelines.files import Place, read_json, write_bytes
     from pipelines.ingest import ingest_report
-    from pipelines.ingest.quality_page import channel_table, device_table, quality_page
+    from pipelines.ingest.quality_page import cell_table, channel_table, device_table, quality_page
     from pipelines.params import load_params
     from pipelines.report import console
     from pipelines.report.render import to_html, to_terminal
@@ -147,6 +147,15 @@ def report(dataset: Dataset) -> None:
     screen = console()
     screen.print(to_terminal(channel_table(spec, told, found)))
     screen.print(to_terminal(device_table(found)))
+    if found["worst_cells"]:
+        screen.print(to_terminal(cell_table(found)))
+    for device, jumps in told["clock_jumps"].items():
+        first = f"{jumps[0]['by_s']:+g} s at {jumps[0]['at']}"
+        screen.print(f"the clock of {device} jumped {len(jumps)} times, first {first}; nothing is corrected")
+    for device, ahead in told["clocks"].items():
+        screen.print(f"the clock of {device} is {ahead:+g} s off the fleet's; only a source's `clock` corrects it")
+    for channel, did in told.get("counters", {}).items():
+        screen.print(f"counter {channel}: " + ", ".join(f"{count:,} {name}" for name, count in did.items()))
     for warning in found["warnings"]:
         screen.print(f"warning: {warning}", style="yellow")
     typer.echo(f"report: {folder / 'report.html'}")

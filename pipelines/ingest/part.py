@@ -73,6 +73,8 @@ def write_part(job: Job) -> Written:
         write_parquet(_path(job, SPARE), table.append_column("_status", pa.array(status[lost])))
     entry = _write(job, kept) if len(kept) else None
     state = {"parts": facts.counts(kept, spare)} | counted
+    if len(spare):
+        state["lost"] = _lost(spare, status[lost])
     if entry:
         write_parquet(_path(job, FACTS), facts.channel_facts(kept, job.columns.channels))
         steps = facts.steps(kept, job.period_s)
@@ -102,6 +104,16 @@ def _path(job: Job, folder: str) -> Path:
     path = job.staged / folder / f"{job.name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _lost(spare: PartRows, status: NDArray[np.int8]) -> pd.DataFrame:
+    """How many rows of each device lost, and how."""
+    size, codes = len(spare.devices), spare.keys["device"]
+    conflicts = np.bincount(codes[status == CONFLICT], minlength=size)
+    duplicates = np.bincount(codes, minlength=size) - conflicts
+    some = np.flatnonzero(duplicates + conflicts)
+    names = pd.array([spare.devices[code] for code in some], dtype="str")
+    return pd.DataFrame({"device": names, "duplicates": duplicates[some], "conflicts": conflicts[some]})
 
 
 def _losers(spare: PartRows, status: NDArray[np.int8]) -> pd.DataFrame:

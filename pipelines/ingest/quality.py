@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.ingest.by_cell import OUTSIDE, by_cell, cells_aside, worst
 from pipelines.ingest.facts import GAP_BINS
 from pipelines.ingest.report import channel_facts
 from pipelines.ingest.state import read_state
@@ -16,49 +17,57 @@ from pipelines.params import DatasetSpec
 
 CATEGORIES = 16
 """A channel of whole numbers only, within this range, looks like codes of categories."""
-_OUT_OF_RANGE = "out_of_range"
+WORST = 20
+"""Pairs of a channel and a device that are named; all of them are in cells.parquet."""
+_SHOWN = ["channel", "device", "measured", "missing", OUTSIDE, "invalid", "longest_flat"]
 
 
 def quality(tables: Path, dataset: DatasetSpec) -> dict[str, Any]:
     """channels: by name; devices: by name; gaps: how many of each length; warnings: sentences. All JSON types."""
-    state, facts = read_state(tables), channel_facts(tables)
-    aside = _cells_aside(tables)
-    devices = _devices(state["steps"], facts, dataset)
-    channels = {name: _channel(name, facts, aside, int(devices["rows"].sum())) for name in dataset.channels}
+    state, facts, cells = read_state(tables), channel_facts(tables), quality_cells(tables)
+    aside = cells_aside(tables)
+    devices = _with_counts(_devices(state["steps"], facts, dataset), cells, state["lost"])
+    channels = {name: _channel(name, cells, aside, int(devices["rows"].sum())) for name in dataset.channels}
     found = {
         "channels": channels,
         "devices": {line.pop("device"): line for line in devices.to_dict("records")},
+        "worst_cells": worst(cells, WORST)[_SHOWN].to_dict("records"),
         "gaps": _gaps(state["steps"], dataset.period_s),
     }
     events = pq.read_table(tables / "events.parquet", columns=["kind"]).to_pandas()["kind"]
     return found | {"warnings": warnings(dataset, devices, channels, events)}
 
 
-def _cells_aside(tables: Path) -> pd.DataFrame:
-    """channel, rule, cells of the quarantine."""
-    parts = sorted((tables / "quarantine" / "records").rglob("*.parquet"))
-    frames = [pq.read_table(part, columns=["channel", "rule"], partitioning=None).to_pandas() for part in parts]
-    every = pd.concat(frames or [pd.DataFrame({"channel": [], "rule": []})], ignore_index=True)
-    found: pd.DataFrame = every.dropna().groupby(["channel", "rule"]).size().rename("cells").reset_index()
-    return found
+def quality_cells(tables: Path) -> pd.DataFrame:
+    """A line a channel and device: see `by_cell`."""
+    rows = read_state(tables)["steps"].groupby("device")["rows"].sum()
+    return by_cell(channel_facts(tables), cells_aside(tables), rows)
 
 
-def _channel(name: str, facts: pd.DataFrame, aside: pd.DataFrame, rows: int) -> dict[str, Any]:
-    own, set_aside = facts[facts["channel"] == name], aside[aside["channel"] == name]
-    outside = int(set_aside.loc[set_aside["rule"] == _OUT_OF_RANGE, "cells"].sum())
+def _with_counts(devices: pd.DataFrame, cells: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
+    """The devices, with their cells that were not believed and their rows that came twice or contradict."""
+    counts = cells.groupby("device")[[OUTSIDE, "invalid"]].sum()
+    counts = counts.join(lost.groupby("device")[["duplicates", "conflicts"]].sum(), how="outer")
+    of_device = counts.reindex(devices["device"]).fillna(0).astype("int64")
+    return devices.assign(**{str(name): of_device[name].to_numpy() for name in of_device})
+
+
+def _channel(name: str, cells: pd.DataFrame, aside: pd.DataFrame, rows: int) -> dict[str, Any]:
+    own, set_aside = cells[cells["channel"] == name], aside[aside["channel"] == name]
+    outside = int(set_aside.loc[set_aside["rule"] == OUTSIDE, "cells"].sum())
     measured = int(own["measured"].sum())
     found: dict[str, Any] = {
         "measured": measured,
         "missing": rows - measured,
         "out_of_range": outside,
         "invalid": int(set_aside["cells"].sum()) - outside,
-        "devices": int(own["device"].nunique()),
+        "devices": int((own["measured"] > 0).sum()),
     }
     if measured:
-        flattest = own.loc[own["flat"] == own["flat"].max(), "device"].min()
+        flattest = own.loc[own["longest_flat"] == own["longest_flat"].max(), "device"].min()
         whole = int(own["whole"].sum()) == measured
         spread = float(own["max"].max() - own["min"].min())
-        found |= {"longest_flat": int(own["flat"].max()), "flattest_device": str(flattest)}
+        found |= {"longest_flat": int(own["longest_flat"].max()), "flattest_device": str(flattest)}
         found |= {"category_like": whole and spread < CATEGORIES, "constant": spread == 0}
     return found
 
@@ -130,11 +139,23 @@ def warnings(dataset: DatasetSpec, devices: pd.DataFrame, channels: dict[str, An
             f"{failures} failures are too few to learn from; {enough.failures} would do, {enough.failures - failures} "
             f"more (of {max(len(devices), 1)} devices so far)"
         )
+    return said + _strange(channels)
+
+
+def _strange(channels: dict[str, Any]) -> list[str]:
+    """One sentence for each kind of strangeness, naming its channels."""
+    kinds: dict[str, list[str]] = {}
     for name, found in channels.items():
-        if not found["measured"]:
-            said.append(f"channel {name!r} was never measured; look at its mapping and at its cells in quarantine")
-        elif found["constant"]:
-            said.append(f"channel {name!r} never changed; leave it out of the features, or look at the sensor")
-        elif found["category_like"]:
-            said.append(f"channel {name!r} looks like codes of categories (whole numbers, few of them)")
-    return said
+        kind = "never" if not found["measured"] else "constant" if found["constant"] else "codes"
+        if kind != "codes" or found["category_like"]:
+            kinds.setdefault(kind, []).append(repr(name))
+    words = {
+        "never": "never measured; look at the mapping and at the cells in quarantine",
+        "constant": "never changed; leave what is constant out of the features, or look at the sensor",
+        "codes": "like codes of categories (whole numbers, few of them)",
+    }
+    return [
+        f"{'channel' if len(kinds[kind]) == 1 else 'channels'} {', '.join(kinds[kind])}: {text}"
+        for kind, text in words.items()
+        if kind in kinds
+    ]

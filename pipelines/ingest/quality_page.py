@@ -25,6 +25,7 @@ def quality_page(name: str, dataset: DatasetSpec, report: dict[str, Any], found:
     channels = channel_table(dataset, report, found)
     sections = (
         Section("Channels", blocks=(channels, _missing_figure(found))),
+        Section("Channels by device", blocks=(cell_table(found),)),
         Section("Devices", blocks=(device_table(found), _gap_figure(found), _history_figure(found))),
     )
     return Page(dataset.title, f"ingest report of {name}", verdict, facts, sections)
@@ -54,9 +55,31 @@ def channel_table(dataset: DatasetSpec, report: dict[str, Any], found: dict[str,
     return Table("Channels", columns, tuple(rows), words=2, note="longest flat: rows of one equal value on one device")
 
 
+def cell_table(found: dict[str, Any]) -> Table:
+    """A line for each of the channels and devices with the most that is missing or was not believed."""
+    columns = ("channel", "device", "measured", "missing", "invalid", "out of range", "longest flat")
+    keys = ("measured", "missing", "invalid", "out_of_range", "longest_flat")
+    rows = tuple((one["channel"], one["device"], *(f"{one[key]:,}" for key in keys)) for one in found["worst_cells"])
+    note = "those with the most that is missing or not believed; all of them in cells.parquet"
+    return Table("Channels by device", columns, rows, words=2, note=note)
+
+
 def device_table(found: dict[str, Any]) -> Table:
     """A line for each of the devices with the longest silences."""
-    columns = ("device", "rows", "days", "missing", "gaps", "longest gap", "period", "jitter", "out of order", "delay")
+    columns = (
+        "device",
+        "rows",
+        "days",
+        "missing",
+        "gaps",
+        "longest gap",
+        "period",
+        "jitter",
+        "out of order",
+        "delay",
+        "invalid",
+        "twice",
+    )
     ordered = sorted(found["devices"].items(), key=lambda item: (-item[1]["gap_longest_s"], item[0]))
     rows = tuple(
         (
@@ -70,6 +93,8 @@ def device_table(found: dict[str, Any]) -> Table:
             _seconds(one["jitter_s"]),
             f"{one['turned']:,}",
             _seconds(one["delay_s"]),
+            f"{one['invalid'] + one['out_of_range']:,}",
+            f"{one['duplicates'] + one['conflicts']:,}",
         )
         for device, one in ordered[:WORST]
     )

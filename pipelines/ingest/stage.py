@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.files import Place, write_json
+from pipelines.files import Place, write_json, write_table
 from pipelines.ingest.ingest import ingest
-from pipelines.ingest.quality import quality
+from pipelines.ingest.quality import quality, quality_cells
 from pipelines.params import load_params
 
 
@@ -16,6 +16,7 @@ def main(place: Place, name: str) -> None:
     write_json(room / "report.json", report)
     found = quality(room / "tables", params.dataset(name))
     write_json(place.untracked(name, "ingest") / "quality.json", found)
+    write_table(place.untracked(name, "ingest") / "cells.parquet", quality_cells(room / "tables"))
     fates = ("accepted", "quarantined", "duplicates", *(("expired",) if report["expired"] else ()))
     counts = (f"{report[key]:,} {key}" for key in fates)
     print(f"{name}: {report['records']:,} records: {', '.join(counts)}; {report['rows']:,} rows")

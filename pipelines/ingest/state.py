@@ -36,6 +36,7 @@ TABLES = {
     "last": pa.schema(
         [_PART, ("device", pa.string()), ("source", pa.string()), ("time", MOMENT), ("received", MOMENT)]
     ),
+    "lost": pa.schema([_PART, ("device", pa.string()), ("duplicates", pa.int64()), ("conflicts", pa.int64())]),
     "jumps": pa.schema([_PART, ("device", pa.string()), ("at", MOMENT), ("by", pa.float64())]),
     "counters": pa.schema(
         [_PART, ("device", pa.string()), ("channel", pa.string()), *((name, pa.int64()) for name in COUNTER)]

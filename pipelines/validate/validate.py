@@ -62,7 +62,8 @@ def gather(
     unknown = sorted(set(contract.warn_only) - set(WARNABLE))
     if unknown:
         raise ParamsError(
-            f"datasets.{dataset}.contract.warn_only: no table rule {unknown[0]!r}; expected one of {', '.join(WARNABLE)}"
+            f"datasets.{dataset}.contract.warn_only: no table rule {unknown[0]!r}; "
+            f"expected one of {', '.join(WARNABLE)}"
         )
     facts = Facts(channels, contract, period_s)
     for rows in pieces:

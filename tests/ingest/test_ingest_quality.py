@@ -52,8 +52,8 @@ def test_cells_flat_lines_and_categories_are_told_by_channel(tmp_path: Path) -> 
     _, found = fleet(tmp_path)
     flow, pressure = found["channels"]["flow"], found["channels"]["pressure"]
     assert (flow["invalid"], flow["out_of_range"], flow["category_like"]) == (2, 2, True)
-    assert (pressure["longest_flat"], pressure["missing"], pressure["constant"]) == (24, 0, False)
-    assert "channel 'flow' looks like codes of categories (whole numbers, few of them)" in found["warnings"]
+    assert (pressure["longest_flat"], pressure["missing"], pressure["constant"]) == (72, 0, False)
+    assert "channels 'pressure', 'flow': like codes of categories (whole numbers, few of them)" in found["warnings"]
 
 
 def test_too_little_to_learn_from_says_how_much_would_do(tmp_path: Path) -> None:
@@ -77,3 +77,29 @@ def test_the_page_shows_tables_and_figures(tmp_path: Path) -> None:
     page = to_html(quality_page("some", here.spec, here.ingest(), found))
     assert page.count("<svg") == 3 and "longest gap" in page
     assert pd.notna(found["devices"]["q"]["gap_longest_s"])
+
+
+def test_channels_are_told_device_by_device_and_devices_by_what_they_sent_twice(tmp_path: Path) -> None:
+    here, found = fleet(tmp_path)
+    here.write("b.csv", table([("p", T + 3600 * 80, 3e5, flow) for flow in (7, 7, 8)]))
+    here.ingest()
+    found = quality(here.tables, here.spec)
+    cells = {(one["channel"], one["device"]): one for one in found["worst_cells"]}
+    assert set(cells) == {("flow", "p"), ("flow", "q")}
+    assert [cells["flow", "q"][key] for key in ("missing", "invalid", "out_of_range")] == [2, 1, 1]
+    assert (found["devices"]["p"]["duplicates"], found["devices"]["p"]["conflicts"]) == (1, 1)
+
+
+def test_a_flat_line_goes_on_from_part_to_part(tmp_path: Path) -> None:
+    here = Checkout(tmp_path)  # a part a day
+    here.write("a.csv", table([("p", T + 3600 * h, 1e5 if 5 <= h < 60 else 1e5 + h, h) for h in range(72)]))
+    here.ingest()
+    assert quality(here.tables, here.spec)["channels"]["pressure"]["longest_flat"] == 55
+
+
+def test_what_never_changes_is_said_once_for_all_channels(tmp_path: Path) -> None:
+    here = Checkout(tmp_path)
+    here.write("a.csv", table([("p", T + 3600 * h, 1e5, 2) for h in range(5)]))
+    here.ingest()
+    strange = [line for line in quality(here.tables, here.spec)["warnings"] if "never changed" in line]
+    assert len(strange) == 1 and strange[0].startswith("channels 'pressure', 'flow': never changed")
