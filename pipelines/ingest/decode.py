@@ -20,11 +20,12 @@ from pipelines.ingest.join import Beside, Partner, join, joined
 from pipelines.ingest.json_table import read_json_lines
 from pipelines.ingest.lines import decode_lines, decode_messages, messages, some_messages
 from pipelines.ingest.needs import Needs, needs, needs_of, spreads
-from pipelines.ingest.parquet import read_parquet
+from pipelines.ingest.parquet import read_parquet, read_parquet_pieces
 from pipelines.ingest.source_files import RawFile
 from pipelines.ingest.spread import spread
-from pipelines.ingest.table import Table, read_table
-from pipelines.ingest.text import lines_of, without_blank
+from pipelines.ingest.table import Table
+from pipelines.ingest.text import ends_lines, lines_by_piece, without_blank
+from pipelines.ingest.text_table import read_table, read_tables
 from pipelines.params import SourceSpec, TableFormat
 
 FILES = ("table", "parquet", "field_log")
@@ -76,7 +77,7 @@ def _check_form(form: TableFormat, key: str) -> None:
 def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Iterator[Batch]:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
     if source.decoder in FILES:
-        yield _decode_table(file, source, mapping, channels)
+        yield from _decode_table(file, source, mapping, channels)
     elif source.decoder == "json" and source.envelope is None:
         yield from _decode_json(file, source, mapping, channels)
     else:
@@ -103,21 +104,46 @@ def _decode_json(
     file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]
 ) -> Iterator[Batch]:
     """Plain objects at array speed, the other lines as the device does."""
-    lines = without_blank(lines_of(file.read()))
-    table, others = read_json_lines(lines, source, mapping)
-    if table is not None:
-        yield decode_columns(table, file.name, file.given, mapping, channels)
-    if table is None or len(others):
-        yield decode_messages(some_messages(lines, others.tolist(), file.given), file.name, mapping, channels)
+    before = 0
+    for piece in lines_by_piece(file.pieces() if source.long is None else [file.read()]):
+        lines = without_blank(piece)
+        tables, others = read_json_lines(lines, source, mapping, before)
+        for table in tables:
+            yield decode_columns(table, file.name, file.given, mapping, channels)
+        if len(others) or not tables:
+            left = some_messages(lines, others.tolist(), file.given, before)
+            yield decode_messages(left, file.name, mapping, channels)
+        before += len(lines)
 
 
-def _decode_table(file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]) -> Batch:
+def _decode_table(
+    file: RawFile, source: SourceSpec, mapping: SourceMap, channels: dict[str, Channel]
+) -> Iterator[Batch]:
+    tells = Tells(source.events, source.labels, source.by)
+    if _in_pieces(source):
+        for table in _pieces(file, source, needs(source, mapping)):
+            wide = spread(table, spreads(source), str(file.path))
+            yield decode_columns(table, file.name, file.given, mapping, channels, wide, tells)
+        return
     table, beside = _joined_table(file, source, mapping)
     wide = spread(table, spreads(source), str(file.path))
-    tells = Tells(source.events, source.labels, source.by)
     batch = decode_columns(table, file.name, file.given, mapping, channels, wide, tells)
     batch.joined = [joined(each, table, batch.rows) for each in beside]
-    return batch
+    yield batch
+
+
+def _in_pieces(source: SourceSpec) -> bool:
+    """Whether what a record says does not depend on those around it."""
+    ordered = any(time is not None and time.ambiguous == "order" for time in (source.time, source.received))
+    alone = not (source.long or source.join or source.events or source.labels or source.table.footer or ordered)
+    return alone and (source.decoder != "table" or ends_lines(source.table.encoding))
+
+
+def _pieces(file: RawFile, source: SourceSpec, wanted: Needs) -> Iterator[Table]:
+    if source.decoder != "table":
+        return read_parquet_pieces(file.path, wanted)
+    pieces = lines_by_piece(file.pieces(), source.table.encoding)
+    return read_tables(pieces, str(file.path), source.table, wanted, scan=file.most is None)  # a sample: one table
 
 
 def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tuple[Table, list[Beside]]:
@@ -135,8 +161,7 @@ def _joined_table(file: RawFile, source: SourceSpec, mapping: SourceMap) -> tupl
 def _table(file: RawFile, decoder: str, form: TableFormat, wanted: Needs) -> Table:
     if decoder != "table":
         return read_parquet(file.path, wanted)
-    own = (wanted.names, wanted.patterns, wanted.numbers, wanted.nothing)
-    return read_table(file.read(), str(file.path), form, wanted.numeric, *own)
+    return read_table(file.read(), str(file.path), form, wanted)
 
 
 def decode_records(file: RawFile, source: SourceSpec, mapping: SourceMap) -> Records:

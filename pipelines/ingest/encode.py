@@ -29,6 +29,8 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         elif pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
             encodings[field.name] = "DELTA_BINARY_PACKED"
     options: dict[str, Any] = {"use_dictionary": dictionary or False, "column_encoding": encodings or None}
+    keys = [field.name for field in table.schema if not pa.types.is_float32(field.type)]
+    options["write_statistics"] = keys  # for channels they take a tenth of the time; state/facts has them
     plain = table.replace_schema_metadata(None)
     # without Arrow's own schema: text kept as codes is read as text
     pq.write_table(plain, path, compression="zstd", compression_level=1, store_schema=False, **options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipelines.ingest import schema
 from pipelines.ingest.part_rows import PartRows
@@ -22,16 +23,12 @@ LAST = ("device", "source", "time", "received")
 
 def counts(kept: PartRows, spare: PartRows) -> pd.DataFrame:
     """source, file, kept, dropped: rows of each raw file."""
-    size = len(kept.origins)
-    found = pd.DataFrame(
-        {
-            "source": pd.array([origin[0] for origin in kept.origins], dtype="str"),
-            "file": pd.array([origin[1] for origin in kept.origins], dtype="str"),
-            "kept": np.bincount(kept.keys["origin"], minlength=size),
-            "dropped": np.bincount(spare.keys["origin"], minlength=size),
-        }
-    )
-    return found.groupby(["source", "file"], as_index=False, sort=True).sum()
+    rows = [np.bincount(some.keys["origin"], minlength=len(kept.origins)) for some in (kept, spare)]
+    total: dict[tuple[str, str], NDArray[np.int64]] = {}
+    for origin, *own in zip(kept.origins, *rows, strict=True):
+        total[origin[:2]] = total.get(origin[:2], 0) + np.array(own)
+    lines = [(*file, *total[file]) for file in sorted(total)]
+    return pd.DataFrame(lines, columns=COUNTS)
 
 
 def about(kept: PartRows) -> pd.DataFrame:
@@ -99,20 +96,18 @@ def channel_facts(kept: PartRows, channels: tuple[str, ...]) -> pa.Table:
     from pipelines.ingest import fact_kernels as kernels  # numba: only where it computes
 
     starts = _starts(kept)
-    parts = []
-    for name, values in zip(channels, kept.values, strict=True):
-        found = kernels.channel(values, starts)
-        some = np.flatnonzero(found[:, 0])
-        columns: dict[str, object] = {
-            "channel": pa.DictionaryArray.from_arrays(np.zeros(len(some), np.int32), pa.array([name], pa.string())),
-            "device": pa.array(_names(kept, some), pa.string()),
-        }
-        columns |= {
-            column: found[some, i].astype(np.int64) if column in kernels.WHOLE_COLUMNS else found[some, i]
-            for i, column in enumerate(kernels.CHANNEL_COLUMNS)
-        }
-        parts.append(pa.table(columns))
-    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    found = np.stack([kernels.channel(values, starts) for values in kept.values])  # (C, D, columns)
+    channel, device = np.nonzero(found[:, :, 0])
+    lines = found[channel, device]
+    columns: dict[str, object] = {
+        "channel": pa.DictionaryArray.from_arrays(channel.astype(np.int32), pa.array(channels, pa.string())),
+        "device": pa.array(_names(kept, device), pa.string()),
+    }
+    columns |= {
+        column: lines[:, i].astype(np.int64) if column in kernels.WHOLE_COLUMNS else lines[:, i]
+        for i, column in enumerate(kernels.CHANNEL_COLUMNS)
+    }
+    return pa.table(columns)
 
 
 def _starts(kept: PartRows) -> np.ndarray:

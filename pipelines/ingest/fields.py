@@ -129,12 +129,13 @@ def each(
     """function(fields) for each different set of cells, or its DecodeError; (count,) which of them each row has."""
     if not count:
         return [], np.zeros(0, dtype=np.int64)
-    combined = np.zeros(count, dtype=np.int64)
-    for i, column in enumerate(columns.values()):
-        combined = combined * (len(column.words) + 1) + (column.codes + 1)
-        if i:  # keep the codes small, so that no product overflows
-            combined = np.unique(combined, return_inverse=True)[1]
-    _, first, codes = np.unique(combined, return_index=True, return_inverse=True)
+    codes, size = np.zeros(count, dtype=np.int64), 1
+    for column in columns.values():
+        size *= len(column.words) + 1
+        codes = codes * (len(column.words) + 1) + (column.codes + 1)
+        codes, size = _dense(codes, size)  # small, so that no product overflows
+    first = np.empty(size, dtype=np.int64)
+    first[codes[::-1]] = np.arange(count)[::-1]  # of several, the last one stands
     answers: list[T | DecodeError] = []
     for place in first.tolist():
         try:
@@ -142,6 +143,16 @@ def each(
         except DecodeError as error:
             answers.append(error)
     return answers, codes
+
+
+def _dense(codes: Ints, size: int) -> tuple[Ints, int]:
+    """Codes below `size` as their ranks among those in use, and how many these are."""
+    if size > 4 * len(codes):
+        distinct, ranks = np.unique(codes, return_inverse=True)
+        return ranks, len(distinct)
+    used = np.bincount(codes, minlength=size) > 0
+    rank = np.cumsum(used) - 1
+    return rank[codes], int(used.sum())
 
 
 def _word(column: Words, place: int) -> str | None:

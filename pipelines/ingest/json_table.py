@@ -1,4 +1,5 @@
-"""Lines of flat JSON objects as a table, by Arrow; what it cannot vouch for is left to the device's own decoder."""
+"""Lines of flat JSON objects as tables: plain ones by our own kernels, others by Arrow; what neither can vouch for is
+left to the device's own decoder."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.needs import needs
+from pipelines.ingest.scan import Column, can_scan, scan_json
 from pipelines.ingest.table import Table
 from pipelines.ingest.text import LONGEST, Lines, is_text
 from pipelines.params import SourceSpec
@@ -24,24 +26,35 @@ CHUNK = 4_096  # lines that are left to the device's decoder where one of them i
 _TYPES = {str: pa.string(), float: pa.float64(), int: pa.int64()}
 
 
-def read_json_lines(lines: Lines, source: SourceSpec, mapping: SourceMap) -> tuple[Table | None, Ints]:
-    """The records that Arrow and the device read alike, and the places of the others. lines: none of them blank."""
-    everything = np.arange(len(lines))
-    schema = _schema(lines, source, mapping) if _vouched(lines.data) else None
+def read_json_lines(lines: Lines, source: SourceSpec, mapping: SourceMap, before: int = 0) -> tuple[list[Table], Ints]:
+    """The records that are read alike here and on the device, and the places of the others.
+
+    lines: none of them blank. before: how many records of the file come before them.
+    """
+    schema = _schema(lines, source, mapping)
+    rest = np.arange(len(lines))
     if schema is None:
-        return None, everything
-    plain = _objects(lines)
-    found = _read(lines, np.flatnonzero(plain), schema)
-    if not found:
-        return None, everything
-    table = pa.concat_tables([part for _, part in found])
-    places = np.concatenate([own for own, _ in found])
-    told = _told(table, mapping)
-    places, table = places[told], table.filter(pa.array(told))
-    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+        return [], rest
+    found, telling = [], _telling(mapping)
+    if can_scan(lines):
+        columns = [Column(f.name, pa.types.is_floating(f.type)) for f in schema]
+        cells, fine = scan_json(lines, columns, telling)
+        found.append(_table(lines, cells, np.flatnonzero(fine), before))
+        rest = np.flatnonzero(~fine)
+    if len(rest) and _vouched(lines.data):
+        some = lines.pick(rest)
+        for own, part in _read(some, np.flatnonzero(_objects(some)), schema):
+            told = _told(part, telling)
+            part = part.filter(pa.array(told))
+            cells = {name: part.column(name).combine_chunks() for name in part.column_names}
+            found.append(_table(lines, cells, rest[own[told]], before))
+    places = np.concatenate([table.place for table in found]) - before - 1 if found else rest[:0]
+    return [table for table in found if len(table)], np.setdiff1d(np.arange(len(lines)), places, assume_unique=True)
+
+
+def _table(lines: Lines, columns: dict[str, pa.Array], places: Ints, before: int) -> Table:
     record = lines.number[places]
-    own = Table(columns, record, places + 1, lambda i: lines.raw(int(places[i])), len(places))
-    return own, np.setdiff1d(everything, places, assume_unique=True)
+    return Table(columns, record, places + before + 1, lambda i: lines.raw(int(places[i])), len(places))
 
 
 def _vouched(data: bytes) -> bool:
@@ -63,10 +76,11 @@ def _schema(lines: Lines, source: SourceSpec, mapping: SourceMap) -> pa.Schema |
         return None
     sampled = list(_sampled(lines))
     fields = []
+    moments = {time.field for time in (source.time, source.received) if time is not None}
     for name in sorted(names):
         value = next((s[name] for s in sampled if s.get(name) is not None), None)
         kind = pa.float64() if value is None and name in channels else _TYPES.get(type(value))
-        numeric = name in channels or (source.time is not None and name == source.time.field)
+        numeric = name in channels or name in moments
         if kind == pa.float64() and not numeric:  # 7.0 as a name: its text depends on who writes it
             return None
         fields.append((name, pa.float64() if kind == pa.int64() and numeric else kind or pa.string()))
@@ -120,10 +134,14 @@ def _parse(lines: Lines, schema: pa.Schema) -> pa.Table | None:
     return table if table.num_rows == len(lines) else None
 
 
-def _told(table: pa.Table, mapping: SourceMap) -> NDArray[np.bool_]:
+def _telling(mapping: SourceMap) -> list[str]:
+    """Fields of channels: a record says something of one, or only the device can judge it."""
+    return [mapping.long.name] if mapping.long else [mapped.field for mapped in mapping.channels.values()]
+
+
+def _told(table: pa.Table, telling: list[str]) -> NDArray[np.bool_]:
     """(n,) records that say something of a channel: a null that is said and a field that is not look alike here."""
-    names = [mapping.long.name] if mapping.long else [mapped.field for mapped in mapping.channels.values()]
     found = np.zeros(table.num_rows, dtype=np.bool_)
-    for name in names:
+    for name in telling:
         found |= table.column(name).is_valid().to_numpy(zero_copy_only=False)
     return found

@@ -116,11 +116,11 @@ def messages(data: bytes, source: SourceMap, given: Mapping[str, str], envelope:
     yield from _of_lines(numbered(data), given, envelope)
 
 
-def some_messages(lines: Lines, places: Iterable[int], given: Mapping[str, str]) -> Iterator[Message]:
-    """The payloads of some lines, each with its place among all."""
+def some_messages(lines: Lines, places: Iterable[int], given: Mapping[str, str], before: int = 0) -> Iterator[Message]:
+    """The payloads of some lines, each with its place among all. before: lines of the file that come before these."""
     for place in places:
         found = [(int(lines.number[place]), lines.bytes_of(place).strip())]
-        yield from _of_lines(found, given, None, place + 1)
+        yield from _of_lines(found, given, None, before + place + 1)
 
 
 def _of_lines(

@@ -9,6 +9,7 @@ from fleetloop_edge.decoders.clock import is_numeric
 from fleetloop_edge.decoders.record import holes
 from fleetloop_edge.mapping import SourceMap, TimeMap
 from pipelines.ingest.fields import GIVEN
+from pipelines.ingest.table import matches
 from pipelines.params import SourceSpec, Spread
 
 
@@ -17,7 +18,8 @@ class Needs:
     """Columns of one table. names: without which the mapping cannot work. patterns: of those that are spread.
 
     numeric: the names whose decimal comma and thousands' marks are to be read. numbers: those that nothing but a
-    channel asks for, without words of its own; nothing: the texts that mean "not measured" in them.
+    channel asks for, without words of its own; nothing: the texts that mean "not measured" in them. moments: those that
+    nothing but a time asks for that is told as a number.
     """
 
     names: frozenset[str]
@@ -25,6 +27,11 @@ class Needs:
     patterns: tuple[str, ...] = ()
     numbers: frozenset[str] = frozenset()
     nothing: tuple[str, ...] = ()
+    moments: frozenset[str] = frozenset()
+
+    def asks_for(self, name: str) -> bool:
+        """Whether a column is one of these."""
+        return name in self.names or matches(name, self.patterns)
 
 
 def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
@@ -34,7 +41,8 @@ def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
     names = {name for name in every if name.partition(".")[0] not in source.join} | keys
     patterns = source.spread.columns if source.spread else ()
     plain = frozenset(_plain(source, mapping)) & names - keys if not patterns else frozenset()
-    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns, plain, mapping.missing)
+    moments = _moments(source, mapping) & names - keys
+    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns, plain, mapping.missing, moments)
 
 
 def _plain(source: SourceSpec, mapping: SourceMap) -> set[str]:
@@ -44,6 +52,15 @@ def _plain(source: SourceSpec, mapping: SourceMap) -> set[str]:
     own = [mapped for mapped in mapping.channels.values() if not mapped.codes and not mapped.missing]
     verdicts = {mapped.quality for mapped in mapping.channels.values()}
     return {m.field for m in own} - set(_times(source)) - set(_templates(source)) - set(_columns(source)) - verdicts
+
+
+def _moments(source: SourceSpec, mapping: SourceMap) -> frozenset[str]:
+    """Fields of times that are numbers, and that nothing else reads."""
+    times = [time for time in (source.time, source.received) if time is not None]
+    own = {time.field for time in times if is_numeric(time) and not time.start and not holes(time.field)}
+    verdicts = {mapped.quality for mapped in mapping.channels.values()}
+    others = {*_channels(source, mapping), *_templates(source), *_columns(source), *verdicts}
+    return frozenset(own - others - {time.field for time in times if not is_numeric(time)})
 
 
 def needs_of(alias: str, source: SourceSpec, mapping: SourceMap) -> Needs:

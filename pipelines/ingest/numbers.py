@@ -31,12 +31,14 @@ def channel_values(
     cells: pa.Array, verdicts: pa.Array | None, channel: Channel, mapped: FieldMap, source: SourceMap
 ) -> tuple[NDArray[np.float32], Bad]:
     """(n,) canonical values of one channel, NaN where not measured or not believed. verdicts: the vendor's own."""
-    values, texts = _read(cells, mapped, source)
-    values = values * mapped.scale + mapped.offset
+    from pipelines.ingest import kernels  # numba: only where it computes
+
+    said, texts = _read(cells, mapped, source)
     bad: Bad = [(place, not_a_number(text)) for place, text in texts.items()]
-    outside = (values < channel.min) | (values > channel.max)
-    bad += [(int(place), out_of_range(float(values[place]), channel)) for place in np.flatnonzero(outside)]
-    values[outside] = np.nan
+    values = np.empty(len(said), dtype=np.float32)
+    outside = kernels.canonical(said, mapped.scale, mapped.offset, channel.min, channel.max, values)
+    for place in np.flatnonzero(np.isnan(values) & ~np.isnan(said)).tolist() if outside else ():
+        bad.append((place, out_of_range(float(said[place] * mapped.scale + mapped.offset), channel)))
     if verdicts is not None:
         said = encoded(verdicts)
         judged = [key_of(word) in mapped.good for word in said.words]
@@ -45,7 +47,7 @@ def channel_values(
         bad = [(place, why) for place, why in bad if not doubted[place]]
         bad += [(int(place), bad_quality(words[said.codes[place]])) for place in np.flatnonzero(doubted)]
         values[doubted] = np.nan
-    return values.astype(np.float32), bad
+    return values, bad
 
 
 def _read(cells: pa.Array, mapped: FieldMap, source: SourceMap) -> tuple[Floats, dict[int, str]]:
@@ -83,19 +85,17 @@ def _at_once(cells: pa.Array, missing: tuple[str, ...]) -> Floats | None:
         return None
     values: Floats = found.to_numpy(zero_copy_only=False)
     whole = np.isfinite(values).sum() == len(found) - found.null_count  # else it read inf, or a word like nan
-    return values.copy() if whole else None
+    return values if whole else None
 
 
 def _typed(cells: pa.Array) -> Floats:
     values: Floats = pc.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return values.copy()
+    return values
 
 
 def _without(values: Floats, missing: tuple[str, ...]) -> Floats:
     codes = [code for code in missing_codes(missing)[1] if not math.isnan(code)]
-    if codes:
-        values[np.isin(values, codes)] = np.nan
-    return values
+    return np.where(np.isin(values, codes), np.nan, values) if codes else values
 
 
 def _one_by_one(cells: pa.Array, read: Callable[[Any], tuple[float, str | None]]) -> tuple[Floats, dict[int, str]]:

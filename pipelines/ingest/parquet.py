@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import pyarrow.parquet as pq
 from pipelines.errors import DataError
 from pipelines.ingest.needs import Needs
 from pipelines.ingest.parquet_row import raw_row
-from pipelines.ingest.table import Table, matches
+from pipelines.ingest.table import Table
+
+ROWS = 1 << 17
+"""Rows that are decoded at a time."""
+
+_BUFFER = 1 << 20
 
 
 def read_parquet(path: Path, wanted: Needs | None) -> Table:
@@ -22,14 +28,37 @@ def read_parquet(path: Path, wanted: Needs | None) -> Table:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
         _require(path, names, wanted)
-        columns = [n for n in names if wanted is None or n in wanted.names or matches(n, wanted.patterns)]
-        found = file.read(columns=columns)
+        columns = [name for name in names if wanted is None or wanted.asks_for(name)]
+        return _table(file.read(columns=columns), path, 0)
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path} is no Parquet file that can be read ({reason}); fetch it again") from None
-    record = np.arange(1, found.num_rows + 1)
-    own = {name: _plain(found.column(name), path, name) for name in columns}
-    return Table(own, record, record, lambda i: raw_row(path, i + 1), found.num_rows)
+        raise _unreadable(path, error) from None
+
+
+def read_parquet_pieces(path: Path, wanted: Needs) -> Iterator[Table]:
+    """The same, some rows at a time."""
+    try:
+        file = pq.ParquetFile(path, buffer_size=_BUFFER)
+        _require(path, file.schema_arrow.names, wanted)
+        columns = [name for name in file.schema_arrow.names if wanted.asks_for(name)]
+        before = 0
+        for batch in file.iter_batches(ROWS, columns=columns):
+            yield _table(batch, path, before)
+            before += batch.num_rows
+        if not before:
+            yield _table(file.schema_arrow.empty_table().select(columns), path, before)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    return DataError(f"{path} is no Parquet file that can be read ({reason}); fetch it again")
+
+
+def _table(rows: pa.Table | pa.RecordBatch, path: Path, before: int) -> Table:
+    record = np.arange(before + 1, before + rows.num_rows + 1)
+    own = {name: _plain(rows.column(name), path, name) for name in rows.schema.names}
+    return Table(own, record, record, lambda i: raw_row(path, before + i + 1), rows.num_rows)
 
 
 def _require(path: Path, names: list[str], wanted: Needs | None) -> None:
@@ -41,9 +70,11 @@ def _require(path: Path, names: list[str], wanted: Needs | None) -> None:
         )
 
 
-def _plain(column: pa.ChunkedArray, path: Path, name: str) -> pa.Array:
+def _plain(column: pa.ChunkedArray | pa.Array, path: Path, name: str) -> pa.Array:
     """A column in one piece, text as text, other types that are numbers or times as they are."""
-    whole: Any = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # one chunk: no copy
+    whole: Any = column
+    if isinstance(column, pa.ChunkedArray):
+        whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # one chunk: no copy
     if pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):

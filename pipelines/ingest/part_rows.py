@@ -50,7 +50,7 @@ class PartRows:
     def copied(self, order: NDArray[np.int64]) -> PartRows:
         """A few of the rows, in `order`."""
         keys = {name: column[order] for name, column in self.keys.items()}
-        return PartRows(self.devices, self.origins, keys, self.values[:, order])
+        return PartRows(self.devices, self.origins, keys, self.values.take(order, axis=1))
 
 
 def load(
@@ -98,8 +98,14 @@ def said(rows: PartRows, channels: tuple[str, ...]) -> pa.Table:
     }
     if UPLOADED in keys:
         columns[UPLOADED] = pa.array(keys[UPLOADED].view("datetime64[us]")).cast(schema.MOMENT)
-    columns |= {name: pa.array(v, from_pandas=True) for name, v in zip(channels, rows.values, strict=True)}
+    columns |= {name: _measured(v) for name, v in zip(channels, rows.values, strict=True)}
     return pa.table(columns)
+
+
+def _measured(values: NDArray[np.float32]) -> pa.Array:
+    """(n,) values, null where they are NaN; no copy."""
+    bits = np.packbits(~np.isnan(values), bitorder="little")
+    return pa.Array.from_buffers(pa.float32(), len(values), [pa.py_buffer(bits), pa.py_buffer(values)])
 
 
 def came_from(rows: PartRows) -> pa.Table:

@@ -241,11 +241,14 @@ def _write(
     span = kernels.spans_of(_joined(pieces, "time", np.int64), span_kind(storage))
     first, width = int(span.min()), int(span.max() - span.min()) + 1
     key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
-    order, starts = kernels.by_key(key, storage.buckets * width)
+    places, starts = kernels.places_by_key(key, storage.buckets * width)
     with path.open("wb") as file:
         for name, kind in kinds.items():
-            out = np.empty(rows, dtype=kind)
-            kernels.take(_joined(pieces, name, kind), order, out)
+            out, at = np.empty(rows, dtype=kind), 0
+            for piece in pieces:
+                own = places[at : at + len(piece["time"])]
+                kernels.put(_column(piece, name, kind), own, out)
+                at += len(own)
             file.write(out.data)  # not `tofile`: its error does not say that the disk is full
     found = {}
     for at in np.flatnonzero(np.diff(starts)).tolist():
@@ -255,13 +258,14 @@ def _write(
 
 
 def _joined(pieces: list[dict[str, NDArray[Any]]], name: str, kind: Any) -> NDArray[Any]:
-    if len(pieces) == 1 and name in pieces[0]:
-        return np.ascontiguousarray(pieces[0][name], dtype=kind)
-    nothing = np.nan
-    return np.concatenate(
-        [piece[name].astype(kind, copy=False) if name in piece else np.full(len(piece["time"]), nothing, dtype=kind)
-         for piece in pieces]
-    )  # fmt: skip
+    found: NDArray[Any] = np.concatenate([_column(piece, name, kind) for piece in pieces])
+    return found
+
+
+def _column(piece: dict[str, NDArray[Any]], name: str, kind: Any) -> NDArray[Any]:
+    if name not in piece:  # a channel that its file does not send
+        return np.full(len(piece["time"]), np.nan, dtype=kind)
+    return np.ascontiguousarray(piece[name], dtype=kind)
 
 
 def read_extent(extent: Extent, columns: Mapping[str, Any], into: Mapping[str, NDArray[Any]], at: int) -> None:

@@ -19,7 +19,7 @@ from pipelines.ingest.dialect import Dialect, dialect_of
 from pipelines.ingest.kinds import Column
 from pipelines.ingest.numbers import plain_number
 from pipelines.ingest.source_files import RawFile
-from pipelines.ingest.table import read_table
+from pipelines.ingest.text_table import read_table
 from pipelines.ingest.unpack import beginning
 from pipelines.params import TableFormat
 
@@ -56,7 +56,7 @@ def sample_of(file: RawFile) -> Sample:
 
 
 def _columns(data: bytes, file: RawFile, form: TableFormat) -> dict[str, Column]:
-    table = read_table(data, str(file.path), form, frozenset(), None)
+    table = read_table(data, str(file.path), form, None)
     found = {}
     for name, cells in table.columns.items():
         plain = plain_numbers(cells, form) if form.decimal == "," or form.thousands else cells

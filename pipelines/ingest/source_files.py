@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest.parquet_row import raw_row
-from pipelines.ingest.unpack import PACKED, beginning, unpacked
+from pipelines.ingest.unpack import PACKED, beginning, stream, unpacked
 from pipelines.params import DatasetSpec, SourceSpec
 
 NOT_DATA = (".dvc", ".tmp", ".md", ".gitignore")
 """Endings of what lies beside raw files but is none."""
+
+
+PIECE = 16 << 20
+"""Bytes of a file that are decoded at a time, where its lines can be decoded apart."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,62 @@ class RawFile:
             data = unpacked(self.path) if self.most is None else beginning(self.path, self.most)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
-        if not data[:4096].strip() and not data.strip():
-            raise DataError(f"{self.path} is empty; fetch it again, or delete it if nothing was sent")
+        if not _says_something(data):
+            raise self._empty()
         return data
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, unpacked, some whole lines at a time. Raises DataError as `read`."""
+        if self.most is not None:
+            yield self.read()
+            return
+        said, blank = False, b""
+        try:
+            for piece in _whole_lines(stream(self.path)):
+                said = said or _says_something(piece)
+                if said:
+                    yield blank + piece
+                blank = b"" if said else blank + piece
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
+        if not said:
+            raise self._empty()
+
+    def _empty(self) -> DataError:
+        return DataError(f"{self.path} is empty; fetch it again, or delete it if nothing was sent")
 
     def lines(self, numbers: Iterable[int]) -> dict[int, bytes]:
         """Some lines of it (or rows, where it is Parquet), from 1, as they were sent."""
         if self.path.name.endswith(".parquet"):
             return {number: raw_row(self.path, number) for number in numbers}
-        every = self.read().split(b"\n")
-        return {number: every[number - 1].strip(b"\r") for number in numbers}
+        wanted, found, first = sorted(numbers), {}, 1
+        for piece in self.pieces():
+            last = first + piece.count(b"\n")  # of a piece that ends a line: empty, and the next one's first
+            own = wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]
+            every = piece.split(b"\n") if own else []
+            found.update({number: every[number - first].strip(b"\r") for number in own})
+            first = last
+        return found
+
+
+def _says_something(data: bytes) -> bool:
+    return bool(data[:4096].strip() or data.strip())
+
+
+def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Bytes in pieces that end where a line does."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        cut = piece.rfind(b"\n") + 1 if size >= PIECE else 0
+        if cut:
+            held[-1] = piece[:cut]
+            yield b"".join(held)
+            held, size = [piece[cut:]], len(piece) - cut
+    if size:
+        yield b"".join(held)
 
 
 def files_of(name: str, source: SourceSpec, dataset: str, spec: DatasetSpec, raw: Path) -> list[RawFile]:

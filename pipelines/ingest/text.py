@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ RAW_KEPT = 1 << 20
 """Bytes of a record that the quarantine keeps."""
 
 _BOM = b"\xef\xbb\xbf"
-_NEWLINE, _RETURN, _SPACE = 10, 13, 32
+_RETURN, _SPACE = 13, 32
 
 
 @dataclass
@@ -64,30 +65,65 @@ class Lines:
         return b"\n".join([view[a:b] for a, b in zip(self.start.tolist(), self.end.tolist(), strict=True)])
 
 
-def lines_of(data: bytes, encoding: str = "utf-8") -> Lines:
-    """All lines of a file. Raises ParamsError for an encoding that does not exist."""
+def lines_by_piece(pieces: Iterable[bytes], encoding: str = "utf-8") -> Iterator[Lines]:
+    """All lines of a file that comes in pieces of whole lines. Raises ParamsError as `lines_of`."""
+    first = 1
+    for data in pieces:
+        lines = lines_of(data, encoding, first)
+        first += len(lines)
+        yield lines
+
+
+def ends_lines(encoding: str) -> bool:
+    """Whether the byte of a newline ends a line and is nothing else. Raises ParamsError as `lines_of`."""
+    return _encoded("\n0", encoding) == b"\n0"
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except LookupError:
+        raise _no_encoding(encoding) from None
+
+
+def lines_of(data: bytes, encoding: str = "utf-8", first: int = 1) -> Lines:
+    """All lines of a file, or of a piece of it. first: number of its first line. Raises ParamsError for an encoding
+    that does not exist."""
     data = _in_utf8(data, encoding)
-    if b"\n" not in data and b"\r" in data:  # the old Macintosh's line ends
+    if first == 1:
+        data = data.removeprefix(_BOM)
+    if first == 1 and b"\n" not in data and b"\r" in data:  # the old Macintosh's line ends
         data = data.replace(b"\r", b"\n")
     codes = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(codes == _NEWLINE)
+    ends = _newlines(data)
     if not len(ends) or ends[-1] != len(codes) - 1:
         ends = np.append(ends, len(codes))
     starts = np.concatenate([[0], ends[:-1] + 1])
     returned = (ends > starts) & (codes[np.maximum(ends - 1, 0)] == _RETURN) if len(codes) else np.zeros(1, bool)
-    return Lines(data, encoding, np.arange(1, len(ends) + 1), starts, ends - returned)
+    return Lines(data, encoding, np.arange(first, first + len(ends)), starts, ends - returned)
+
+
+def _newlines(data: bytes) -> Ints:
+    from pipelines.ingest import kernels  # numba: only where it computes
+
+    words = np.frombuffer(data, dtype="<u8", count=len(data) // 8)
+    found: Ints = kernels.newlines(words, np.frombuffer(data, dtype=np.uint8, offset=8 * len(words)))
+    return found
 
 
 def _in_utf8(data: bytes, encoding: str) -> bytes:
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        return data.removeprefix(_BOM)
+        return data
     try:
-        text = data.decode(encoding, "surrogateescape").removeprefix("\ufeff")
-        return text.encode("utf-8", "surrogateescape")
+        return data.decode(encoding, "surrogateescape").encode("utf-8", "surrogateescape")
     except LookupError:
-        raise ParamsError(f"table.encoding: {encoding!r} is no encoding, such as utf-8 or latin-1") from None
+        raise _no_encoding(encoding) from None
     except UnicodeError as error:
         raise ParamsError(f"table.encoding: the file is not in {encoding!r} ({error})") from None
+
+
+def _no_encoding(encoding: str) -> ParamsError:
+    return ParamsError(f"table.encoding: {encoding!r} is no encoding, such as utf-8 or latin-1")
 
 
 def without_blank(lines: Lines) -> Lines:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -13,7 +15,10 @@ PACKED = (".gz", ".zst")
 """Endings that say how a file is packed, not what is in it."""
 
 MOST = 4 << 30
-"""Bytes that one file may unpack to."""
+"""Bytes that one file may unpack to where it must be held whole."""
+
+STEADY = 100
+"""Times that a file may grow which unpacks to more than that, piece by piece."""
 
 RATIO = 2_000
 """Times that a file larger than FREE may grow."""
@@ -27,20 +32,37 @@ _CHUNK = 4 << 20
 
 def unpacked(path: Path) -> bytes:
     """A file's bytes; how it is packed is read off its first ones. Raises DataError where it is damaged or a bomb."""
-    data = path.read_bytes()
-    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
-    if kind is None:
-        return data
-    most = min(MOST, max(FREE, RATIO * len(data)))
-    try:
-        return _inflated(data, most) if kind == "gzip" else _stream(data, most)
-    except (zlib.error, EOFError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is a truncated or damaged {kind} file ({reason}); fetch it again") from None
-    except OverflowError:
-        raise DataError(
-            f"{path} unpacks to more than {most >> 20:,} MB; if it is no bomb, split it into smaller files"
-        ) from None
+    return b"".join(stream(path, MOST))
+
+
+def stream(path: Path, most: int | None = None) -> Iterator[bytes]:
+    """The same, a few megabytes at a time. most: bytes that a packed file may unpack to; None: by its ratio alone."""
+    size = path.stat().st_size
+    largest = max(FREE, RATIO * size)
+    largest = min(largest, max(MOST, STEADY * size) if most is None else most)
+    total = 0
+    with path.open("rb") as raw:
+        kind = _kind(raw.read(4))
+        raw.seek(0)
+        try:
+            for piece in _PIECES[kind](raw):
+                total += len(piece)
+                if kind and total > largest:
+                    raise OverflowError
+                yield piece
+        except (zlib.error, EOFError, OSError) as error:
+            if kind is None:
+                raise
+            reason = " ".join(str(error).split())
+            raise DataError(f"{path} is a truncated or damaged {kind} file ({reason}); fetch it again") from None
+        except OverflowError:
+            raise DataError(
+                f"{path} unpacks to more than {largest >> 20:,} MB; if it is no bomb, split it into smaller files"
+            ) from None
+
+
+def _kind(packed: bytes) -> str | None:
+    return next((kind for magic, kind in _MAGIC.items() if packed.startswith(magic)), None)
 
 
 def beginning(path: Path, size: int) -> bytes:
@@ -48,7 +70,7 @@ def beginning(path: Path, size: int) -> bytes:
     with path.open("rb") as raw:
         packed = raw.read(4)
         raw.seek(0)
-        kind = next((kind for magic, kind in _MAGIC.items() if packed.startswith(magic)), None)
+        kind = _kind(packed)
         try:
             if kind == "gzip":
                 data = zlib.decompressobj(wbits=31).decompress(raw.read(size), size)
@@ -62,32 +84,35 @@ def beginning(path: Path, size: int) -> bytes:
     return data[: data.rfind(b"\n") + 1] if len(data) == size and b"\n" in data else data
 
 
-def _inflated(data: bytes, most: int) -> bytes:
-    """All members of a gzip file."""
-    parts: list[bytes] = []
-    size = 0
-    while data.strip(b"\0"):
-        inflate = zlib.decompressobj(wbits=31)
-        while not inflate.eof:
-            part = inflate.decompress(data, _CHUNK)
-            data = inflate.unconsumed_tail
-            if not part and not data and not inflate.eof:
-                raise EOFError("it ends early")
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise OverflowError
-        data = inflate.unused_data
-    return b"".join(parts)
+def _plain(raw: BinaryIO) -> Iterator[bytes]:
+    while piece := raw.read(_CHUNK):
+        yield piece
 
 
-def _stream(data: bytes, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-        while part := stream.read(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise OverflowError
-    return b"".join(parts)
+def _inflated(raw: BinaryIO) -> Iterator[bytes]:
+    """All members of a gzip file; zeros after them are padding."""
+    inflate, data, begun = zlib.decompressobj(wbits=31), b"", False
+    while True:
+        data = data or raw.read(_CHUNK)
+        if not data and begun:
+            raise EOFError("it ends early")
+        if not data:
+            return
+        data = data if begun else data.lstrip(b"\0")
+        if not data:
+            continue
+        begun = True
+        if piece := inflate.decompress(data, _CHUNK):
+            yield piece
+        data = inflate.unconsumed_tail
+        if inflate.eof:
+            inflate, data, begun = zlib.decompressobj(wbits=31), inflate.unused_data, False
+
+
+def _zstd(raw: BinaryIO) -> Iterator[bytes]:
+    with pa.CompressedInputStream(raw, "zstd") as packed:
+        while piece := packed.read(_CHUNK):
+            yield piece
+
+
+_PIECES: dict[str | None, Callable[[BinaryIO], Iterator[bytes]]] = {None: _plain, "gzip": _inflated, "zstd": _zstd}

@@ -17,8 +17,9 @@ from fleetloop_edge.rows import build_rows
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import read_quarantine, read_rows
 from pipelines.ingest.columns import decode_columns
+from pipelines.ingest.needs import Needs
 from pipelines.ingest.schema import microseconds
-from pipelines.ingest.table import read_table
+from pipelines.ingest.text_table import read_table
 from pipelines.params import TableFormat
 from tests.builders.raw import CHANNELS, Checkout, cells, dataset, source_map, table, table_source
 
@@ -132,7 +133,8 @@ def test_the_columnar_form_equals_the_devices_record_by_record(rows: list[tuple[
     text = "\n".join([",".join(names), *(",".join(row) for row in rows)])
     spec = TableFormat()
     numbers = frozenset({"pressure", "flow"})
-    table_read = read_table(text.encode(), "f", spec, numbers, frozenset(names), (), numbers, source.missing)
+    wanted = Needs(frozenset(names), numbers, (), numbers, source.missing)
+    table_read = read_table(text.encode(), "f", spec, wanted)
     assert not table_read.quarantined
     lines = table_read.record.tolist()
     batch = decode_columns(table_read, "f", {"file": "f"}, source, CHANNELS)
@@ -168,7 +170,7 @@ def test_any_bytes_are_split_or_refused_and_no_line_is_lost(data: bytes, header:
     if not data.decode("utf-8", "surrogateescape").strip():
         return
     try:
-        found = read_table(data, "f", form, frozenset(), frozenset())
+        found = read_table(data, "f", form, Needs(frozenset(), frozenset()))
     except DataError:
         return
     assert found.records == len(found) + len(found.quarantined)
