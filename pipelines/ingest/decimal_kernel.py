@@ -21,7 +21,7 @@ _TWOS = np.array([2.0**e for e in range(-400, 401)])
 def _power(e: int) -> int:
     """10^e as 128 bits, the first of them set, rounded down."""
     wide = 10**e << 128 if e >= 0 else (1 << 640) // 10**-e
-    return wide >> (wide.bit_length() - 128)
+    return int(wide >> (wide.bit_length() - 128))
 
 
 _HIGH = np.array([_power(e) >> 64 for e in range(-REACH, REACH + 1)], dtype=np.uint64)
@@ -37,7 +37,7 @@ def _times(a: np.uint64, b: np.uint64) -> np.uint64:
     p, q = (a & _HALF) * (b & _HALF), (a >> _32) * (b & _HALF)
     r = (a & _HALF) * (b >> _32)
     middle = (p >> _32) + (q & _HALF) + (r & _HALF)
-    return (a >> _32) * (b >> _32) + (q >> _32) + (r >> _32) + (middle >> _32)  # type: ignore[no-any-return]
+    return (a >> _32) * (b >> _32) + (q >> _32) + (r >> _32) + (middle >> _32)
 
 
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -118,6 +118,6 @@ def _exponent(codes: Codes, i: int, end: int) -> tuple[int, int]:
         i += 1
     first, power = i, 0
     while i < end and i - first < 4 and 48 <= codes[i] <= 57:
-        power = power * 10 + np.int64(codes[i]) - 48
+        power = power * 10 + (codes[i] - 48)
         i += 1
     return (-power if negative else power), (i if 0 < i - first < 4 else -1)

@@ -33,12 +33,12 @@ def channel_values(
     """(n,) canonical values of one channel, NaN where not measured or not believed. verdicts: the vendor's own."""
     from pipelines.ingest import kernels  # numba: only where it computes
 
-    said, texts = _read(cells, mapped, source)
+    told, texts = _read(cells, mapped, source)
     bad: Bad = [(place, not_a_number(text)) for place, text in texts.items()]
-    values = np.empty(len(said), dtype=np.float32)
-    outside = kernels.canonical(said, mapped.scale, mapped.offset, channel.min, channel.max, values)
-    for place in np.flatnonzero(np.isnan(values) & ~np.isnan(said)).tolist() if outside else ():
-        bad.append((place, out_of_range(float(said[place] * mapped.scale + mapped.offset), channel)))
+    values = np.empty(len(told), dtype=np.float32)
+    outside = kernels.canonical(told, mapped.scale, mapped.offset, channel.min, channel.max, values)
+    for place in np.flatnonzero(np.isnan(values) & ~np.isnan(told)).tolist() if outside else ():
+        bad.append((place, out_of_range(float(told[place] * mapped.scale + mapped.offset), channel)))
     if verdicts is not None:
         said = encoded(verdicts)
         judged = [key_of(word) in mapped.good for word in said.words]

@@ -117,7 +117,7 @@ def _integer(codes: Codes, i: int, stop: int) -> bool:
     for j in range(i, stop):
         if not 48 <= codes[j] <= 57 and not (j == i and codes[j] == _MINUS):
             return False
-    return codes[i] != _MINUS or codes[i + 1] != 48
+    return codes[i] != _MINUS or codes[i + 1] != 48  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -143,7 +143,7 @@ def _json_value(
             return -1
         if kind == TEXT:
             begin[k, line], stop[k, line] = i + 1, close
-        return close + 1
+        return close + 1  # type: ignore[no-any-return]
     word = _literal_end(codes, i, end)
     if word >= 0:
         return word if kind == SKIPPED or codes[i] == _SMALL_N else -1
@@ -156,7 +156,7 @@ def _json_value(
         begin[k, line], stop[k, line] = i, after
     elif kind != SKIPPED:
         numbers[k, line] = value
-    return after
+    return after  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
