@@ -16,8 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 USE_CASES = ("pumps", "turbofan")
+LOOP = ROOT / ".fleetloop" / "demo-loop" / "timeline.html"
 COLUMNS = "100"
-PAGE = "1180,1900"  # pixels
+PAGE, LOOP_PAGE = "1180,1900", "1180,1040"  # pixels
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -32,6 +33,10 @@ def main() -> int:
             continue
         text = fill(text, name, report_text(name), photograph(page, name))
     readme.write_text(text)
+    if LOOP.exists():
+        photograph(LOOP, "loop", LOOP_PAGE)
+    else:
+        print("loop: no timeline; run `fleetloop demo loop` first. Its pictures stay as they are.")
     return 0
 
 
@@ -44,7 +49,7 @@ def report_text(name: str) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def photograph(page: Path, name: str) -> bool:
+def photograph(page: Path, name: str, size: str = PAGE) -> bool:
     """docs/<name>-light.png and docs/<name>-dark.png; False where there is no browser."""
     browser = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if browser is None:
@@ -58,7 +63,7 @@ def photograph(page: Path, name: str) -> bool:
                     browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
                     f"--blink-settings=preferredColorScheme={code}", f"--user-data-dir={profile}",
-                    f"--window-size={PAGE}", f"--screenshot={ROOT / 'docs' / f'{name}-{scheme}.png'}", page.as_uri(),
+                    f"--window-size={size}", f"--screenshot={ROOT / 'docs' / f'{name}-{scheme}.png'}", page.as_uri(),
                 ],
                 check=True,
                 capture_output=True,

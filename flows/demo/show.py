@@ -91,7 +91,15 @@ def _story(loop: Loop, beside: Beside, world: World) -> Story:
     tickets = judge_tickets(world.truth, [t for t in loop.tickets.values() if t.kind == "sensor_fault"])
     fleet = f"{spec.devices} devices · {spec.days} days, judged every {spec.every_days} · use case {spec.use_case}"
     currency = case.decision.currency
-    return Story(tuple(loop.entries), tuple(_policies(loop, beside)), tuple(seen), tickets.sentence, currency, fleet)
+    return Story(
+        tuple(loop.entries),
+        tuple(_policies(loop, beside)),
+        tuple(seen),
+        tickets.sentence,
+        currency,
+        fleet,
+        float(spec.days),
+    )
 
 
 def _policies(loop: Loop, beside: Beside) -> Iterator[Policy]:

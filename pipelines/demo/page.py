@@ -16,6 +16,11 @@ from pipelines.report.words import money
 TONES: dict[str, Tone] = {
     "ordered": "muted", "published": "good", "held": "bad", "refused": "bad", "failed": "bad",
 }  # fmt: skip
+CAPTION = (
+    "Above: money spent by the fleet, a dot for each retraining. Below: from when each thing happened to when it was "
+    "caught (green; orange: by another name; red: never), and what became of each retraining that was asked for: "
+    "published (dot), held (square), refused (cross)."
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Story:
     tickets: str
     currency: str
     fleet: str
+    days: float
 
     @property
     def verdict(self) -> str:
@@ -41,8 +47,8 @@ def write_story(folder: Path, story: Story) -> Path:
     write_json(folder / "timeline.json", [entry.to_dict() for entry in ordered])
     text = (story.tickets,) if story.tickets else ()
     parts = (
-        Section("What each way of retraining cost", (), (_figure(story), costs_table(story))),
-        Section("What happened, and what was caught", text, (caught_table(story.seen),)),
+        Section("At one look", (), (_figure(story),)),
+        Section("In figures", text, (costs_table(story), caught_table(story.seen))),
         Section("Timeline", (), (timeline_table(ordered),)),
     )
     ours, never, *_ = story.policies
@@ -104,17 +110,27 @@ def _delay(one: Caught) -> str:
 
 
 def _figure(story: Story) -> Figure:
-    from pipelines.report.loop_figure import Line, Mark, loop_figure
+    from pipelines.report.loop_figure import DEEDS, Deed, Line, Mark, loop_figure
 
-    lines = [Line(p.name, p.account.day, p.spent, p.retrained) for p in story.policies]
-    marks = [Mark(c.order.day, c.order.what) for c in story.seen]
-    caption = "Money spent by the fleet. A dot is a retraining; a numbered line is what happened then in the field."
-    return Figure("loop", loop_figure(lines, marks, story.currency), caption, wide=True)
+    lines = [Line(p.name, p.account.day, p.spent, p.retrained, _end(p)) for p in story.policies]
+    marks = [
+        Mark(c.order.day, c.order.what, None if c.delay is None else c.order.day + c.delay, c.right) for c in story.seen
+    ]
+    deeds = [Deed(e.day, e.kind) for e in story.entries if e.kind in DEEDS]
+    return Figure("loop", loop_figure(lines, marks, deeds, story.days, story.currency), CAPTION, wide=True)
+
+
+def _end(policy: Policy) -> str:
+    """What stands at the end of a policy's line."""
+    return f"{policy.name}\n{policy.cost / 1e6:.2f} M"
 
 
 def _facts(story: Story) -> tuple[Fact, ...]:
     told = sum(c.right for c in story.seen)
     facts = (Fact("Caught", f"{told} of {len(story.seen)}", "things that happened"),)
-    return facts + tuple(
-        Fact(p.name, money(p.cost, story.currency), f"{len(p.retrained)} retrainings") for p in story.policies
-    )
+    return facts + tuple(Fact(p.name, f"{p.cost / 1e6:.2f} M {story.currency}", _times(p)) for p in story.policies)
+
+
+def _times(policy: Policy) -> str:
+    count = len(policy.retrained)
+    return "one retraining" if count == 1 else f"{count or 'no'} retrainings"

@@ -54,6 +54,7 @@ class LightGBMSpec(Frozen):
     row_share: float = Field(0.8, gt=0, le=1)
     feature_share: float = Field(0.5, gt=0, le=1)
     l2: float = Field(1.0, ge=0)
+    rows_max: int | None = Field(None, ge=1)  # learn from the newest train rows, no more; none: from all
     cross_validate: bool = True  # over split.folds of train; reported, decides nothing
 
 
@@ -70,6 +71,7 @@ class RecurrentSpec(Frozen):
     weight_decay: float = Field(1e-2, ge=0)
     loss_steps: int = Field(20, ge=1)  # the loss covers the last loss_steps of each window
     average: float = Field(0.99, ge=0, lt=1)  # decay of the weights' moving average
+    rows_max: int | None = Field(None, ge=1)  # learn from the newest train rows, no more; none: from all
     cross_validate: bool = False  # as many trainings more as there are folds
 
 

@@ -35,6 +35,16 @@ def panels(width: float, height: float, columns: int = 1) -> tuple[Figure, list[
     return figure, axes
 
 
+def stack(width: float, height: float, ratios: tuple[float, ...]) -> tuple[Figure, list[Any]]:
+    """The same with panels one below the other, their heights in these ratios."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = list(figure.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0])
+    for axis in axes:
+        _style(axis)
+    return figure, axes
+
+
 def _style(axis: Any) -> None:
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipelines.files import Place, replacing_folder, write_bytes, write_json
 from pipelines.params import UseCaseSpec, load_params
 from pipelines.split import read_targets
@@ -29,7 +31,8 @@ def train_sequence(place: Place, name: str) -> None:
 
 
 def _train(place: Place, name: str, case: UseCaseSpec, kinds: Sequence[str], below: str) -> None:
-    train, valid = load_windows(place, name, "train"), load_windows(place, name, "valid")
+    spec = case.train.baseline if below == "baseline" else case.train.sequence
+    train, valid = newest(place, name, spec.rows_max), load_windows(place, name, "valid")
     print(f"{name}: {len(train.known())} windows of {len(train.devices)} devices to learn from", flush=True)
     models: list[Model] = [MODELS[kind](case.train, case.task) for kind in kinds]
     for model in models:
@@ -40,6 +43,16 @@ def _train(place: Place, name: str, case: UseCaseSpec, kinds: Sequence[str], bel
             model.save(folder)
     write_curve(room / f"{below}_curve.csv", [point for model in models for point in model.curve])
     write_json(room / f"{below}_folds.json", _folds(place, name, case, kinds[-1], train))
+
+
+def newest(place: Place, name: str, most: int | None) -> Windows:
+    """The windows to learn from; where the params cap them (`rows_max`), the newest by time with a known target."""
+    train = load_windows(place, name, "train")
+    if most is None or len(train) <= most:
+        return train
+    known = train.known()
+    time = read_targets(place, name)["time"].to_numpy()[known.row]
+    return known.take(np.sort(np.argsort(time, kind="stable")[-most:]))
 
 
 def _folds(place: Place, name: str, case: UseCaseSpec, kind: str, train: Windows) -> dict[str, Any]:

@@ -35,7 +35,7 @@ ENTRIES = (
 
 
 def story(*policies, seen=(), entries=ENTRIES):
-    return Story(entries, policies, tuple(seen), "", "EUR", FLEET)
+    return Story(entries, policies, tuple(seen), "", "EUR", FLEET, 28.0)
 
 
 def test_what_happened_is_caught_by_the_first_finding_that_is_about_it():
