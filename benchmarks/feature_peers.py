@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 WINDOWS = (15, 60, 240)
-STATS = ("mean", "std", "min", "max", "slope", "delta")
+STATS: tuple[Any, ...] = ("mean", "std", "min", "max", "slope", "delta")
+CORE = ("mean", "std", "min", "max")
+"""What coreforecast has of them."""
 
 
 def pandas_rolling(table: pd.DataFrame, rows: NDArray[np.int64]) -> Float32:
@@ -43,15 +45,13 @@ def _slope(sums: dict[str, Any]) -> Any:
         return (n * sums["xt"] - t * sums["x"]) / (n * sums["tt"] - t * t)
 
 
-def polars_over(table: pd.DataFrame, rows: NDArray[np.int64]) -> Float32:
+def polars_over(frame: Any, rows: NDArray[np.int64]) -> Float32:
     """Rolling expressions over the device."""
-    frame = _polars(table)
     return _taken(frame.with_columns(_expressions(frame, over=True)), frame, rows)
 
 
-def polars_slices(table: pd.DataFrame, rows: NDArray[np.int64]) -> Float32:
+def polars_slices(frame: Any, rows: NDArray[np.int64]) -> Float32:
     """The same device by device, without grouping."""
-    frame = _polars(table)
     parts, first = [], 0
     for part in frame.partition_by("device", maintain_order=True):
         mine = rows[(rows >= first) & (rows < first + len(part))] - first
@@ -60,7 +60,8 @@ def polars_slices(table: pd.DataFrame, rows: NDArray[np.int64]) -> Float32:
     return np.concatenate(parts)
 
 
-def _polars(table: pd.DataFrame) -> Any:
+def to_polars(table: pd.DataFrame) -> Any:
+    """The table as Polars takes it, with each row's place in its device's history."""
     import polars as pl
 
     frame = pl.from_pandas(table, nan_to_null=True)
@@ -104,17 +105,36 @@ def _taken(made: Any, frame: Any, rows: NDArray[np.int64]) -> Float32:
     return found
 
 
-def coreforecast_rolling(values: Float32, devices: int) -> int:
-    """mean, std, min and max of each channel (S, n) and device; it takes no missing values. Returns values made."""
-    from coreforecast import rolling
+def coreforecast_rolling(values: Float32, size: int, rows: NDArray[np.int64], keep: bool) -> tuple[int, Float32]:
+    """CORE of each channel (S, n), `size` rows a device, in its grouped form; values made, and those of `rows`.
 
-    made = 0
-    for channel in values:
-        for x in np.split(channel, devices):
-            for w in WINDOWS:
-                for stat in (rolling.rolling_mean, rolling.rolling_std, rolling.rolling_min, rolling.rolling_max):
-                    made += len(stat(x, w, 2))
-    return made
+    keep: the whole output is there at the end, as for those who want a table.
+    """
+    from coreforecast import lag_transforms as lag
+    from coreforecast.grouped_array import GroupedArray
+
+    made, taken, kept = 0, [], []
+    groups = [GroupedArray(x, np.arange(0, len(x) + 1, size, dtype=np.int32), num_threads=1) for x in values]
+    for w in WINDOWS:
+        for kind in (lag.RollingMean, lag.RollingStd, lag.RollingMin, lag.RollingMax):
+            for group in groups:
+                found = kind(lag=0, window_size=w, min_samples=1, skipna=True).transform(group)
+                made += len(found)
+                taken.append(found[rows])
+                if keep:
+                    kept.append(found)
+    return made, np.stack(taken, axis=1)
+
+
+def with_whole_deviation(taken: Float32, values: Float32, size: int, rows: NDArray[np.int64]) -> Float32:
+    """What `coreforecast_rolling` gave of `rows`, its deviations divided by n, as ours are, and not by n - 1."""
+    made = taken.reshape(len(rows), len(WINDOWS), len(CORE), len(values)).copy()
+    for i, row in enumerate(rows):
+        for w, length in enumerate(WINDOWS):
+            n = np.isfinite(values[:, max(row - row % size, row - length + 1) : row + 1]).sum(axis=1)
+            whole = made[i, w, CORE.index("std")] * np.sqrt((n - 1) / np.maximum(n, 1))
+            made[i, w, CORE.index("std")] = np.where(n > 1, whole, np.where(n == 1, 0, np.nan))
+    return made.reshape(taken.shape)
 
 
 def tsfresh_rolled(values: Float32) -> int:
