@@ -61,10 +61,10 @@ def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32
     heads, tails = np.empty((len(lengths), HEADS)), np.empty((len(lengths), pieces * TAILS))
     number_rows(heads, tails)
     extreme = np.empty((4, size + longest), np.float32)
-    for segment in range(len(starts) - 1):
-        first, end = starts[segment], starts[segment + 1]
-        for signal in range(0, signals, LANES):
-            mine = slice(signal, min(signal + LANES, signals))
+    for signal in range(0, signals, LANES):
+        mine = slice(signal, min(signal + LANES, signals))
+        for segment in range(len(starts) - 1):
+            first, end = starts[segment], starts[segment + 1]
             begin_segment(tails, lengths, end - first)
             for begin in range(first, end, size):
                 stop, origin = min(begin + size, end), max(first, begin - longest)
@@ -72,10 +72,8 @@ def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32
                 for w in range(len(lengths)):
                     of, into = rows[mine, w], out[:, begin:stop]
                     advance(x, begin - origin, begin - first, lengths[w], heads[w], tails[w], made, of, into)
-        for begin in range(first, end, size):
-            stop, origin = min(begin + size, end), max(first, begin - longest + 1)
-            for c in range(signals):
-                extremes(values[c, origin:stop], begin - origin, lengths, rows[c], extreme, out[:, begin:stop])
+                for c in range(mine.start, mine.stop):
+                    extremes(values[c, origin:stop], begin - origin, lengths, rows[c], extreme, out[:, begin:stop])
 
 
 @compiled  # type: ignore[untyped-decorator]
