@@ -15,10 +15,13 @@ from pipelines.params.load import pick
 
 
 def activate(root: Path, use_case: str) -> bool:
-    """Make `use_case` and its dataset active; False where they were. Raises ParamsError for an unknown name.
+    """Make `use_case` and its dataset active, or a dataset alone; False where they were. Raises ParamsError for an
+    unknown name.
 
     Blocks that the use case leaves out are written, empty: DVC wants to find what it watches.
     """
+    if _ActiveBlock(root).is_dataset(use_case):
+        return _with_dataset(_ActiveBlock(root), use_case)
     _ActiveBlock(root).dataset_of(use_case)
     filled = make_room(root, use_case)
     file = _ActiveBlock(root)
@@ -41,12 +44,33 @@ def activate(root: Path, use_case: str) -> bool:
 def deactivate(root: Path, use_case: str) -> bool:
     """Make `use_case` inactive, and its dataset where nothing else uses it; False where it was not active."""
     file = _ActiveBlock(root)
+    if file.is_dataset(use_case):
+        return _without_dataset(file, use_case)
     file.dataset_of(use_case)
     if use_case not in file.use_cases:
         return False
     dataset = file.use_cases.pop(use_case)["dataset"]
     if dataset in file.datasets and not any(entry["dataset"] == dataset for entry in file.use_cases.values()):
         file.datasets.remove(dataset)
+    file.write()
+    return True
+
+
+def _with_dataset(file: _ActiveBlock, dataset: str) -> bool:
+    if dataset in file.datasets:
+        return False
+    file.datasets.append(dataset)
+    file.write()
+    return True
+
+
+def _without_dataset(file: _ActiveBlock, dataset: str) -> bool:
+    users = [name for name, entry in file.use_cases.items() if entry["dataset"] == dataset]
+    if users:
+        raise ParamsError(f"dataset {dataset!r} is used by {', '.join(users)}; run `fleetloop deactivate {users[0]}`")
+    if dataset not in file.datasets:
+        return False
+    file.datasets.remove(dataset)
     file.write()
     return True
 
@@ -72,6 +96,10 @@ class _ActiveBlock:
         except (OSError, YAMLError, TypeError, KeyError, AttributeError) as error:
             load_params(root)  # says it better: it names the key or the line
             raise ParamsError(f"{self.path}: active must hold datasets and use_cases ({error})") from None
+
+    def is_dataset(self, name: str) -> bool:
+        """Whether it is the name of a dataset and of no use case."""
+        return name in self._tree["datasets"] and name not in (self._tree["use_cases"] or {})
 
     def dataset_of(self, use_case: str) -> str:
         """The dataset of a known use case."""

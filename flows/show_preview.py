@@ -47,16 +47,28 @@ def _rate(view: Any) -> str:
 
 
 def _print_rows(console: Console, view: Any) -> None:
-    shown = min(len(view.header), 2 + max(1, (console.width - _KEYS) // _CELL))
+    if len(view.header) > 2 + max(1, (console.width - _KEYS) // _CELL):
+        return _print_turned(console, view)
     table = Table(box=None, header_style="bold")
-    for name in view.header[:shown]:
+    for name in view.header:
         key = name in ("device", "time")
         table.add_column(name, justify="left" if key else "right", no_wrap=key, overflow="ellipsis" if key else "fold")
     for row in view.first:
-        table.add_row(*row[:shown])
+        table.add_row(*row)
     console.print(table)
-    if shown < len(view.header):
-        console.print(f"… and {len(view.header) - shown} more columns", style="dim")
+    return None
+
+
+def _print_turned(console: Console, view: Any) -> None:
+    """The same where the columns are too many for the screen: a line a column, as many rows as there is room for."""
+    longest = max(len(cell) for row in view.first for cell in row)
+    room = (console.width - max(len(name) for name in view.header) - 2) // (longest + 2)
+    table = Table(box=None, show_header=False)
+    for _ in range(1 + max(1, min(room, len(view.first)))):
+        table.add_column(overflow="fold")
+    for place, name in enumerate(view.header):
+        table.add_row(name, *(row[place] for row in view.first[: max(1, room)]))
+    console.print(table)
 
 
 def _print_channels(console: Console, view: Any) -> None:

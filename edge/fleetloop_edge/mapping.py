@@ -94,4 +94,5 @@ class SourceMap:
     fields: dict[str, Derived] = dataclasses.field(default_factory=dict)
     long: LongMap | None = None
     clock: dict[str, float] = dataclasses.field(default_factory=dict)  # device -> seconds by which its clock is ahead
+    each: tuple[str, ...] = ()  # of JSON: fields that hold lists; each place in them is a record of its own
     uploaded: TimeMap | None = None  # when the cloud got the record; ingest alone reads it

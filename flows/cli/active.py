@@ -8,7 +8,9 @@ import typer
 
 from flows.checkout import find_root
 
-UseCase = Annotated[str, typer.Argument(help="A use case of params.yaml (`fleetloop use-cases` lists them).")]
+UseCase = Annotated[
+    str, typer.Argument(help="A use case of params.yaml (`fleetloop use-cases` lists them), or a dataset alone.")
+]
 
 
 def use_cases() -> None:

@@ -56,6 +56,7 @@ def add(
     """
     from flows.new_dataset import guess_new
     from flows.raw import add_files, track
+    from pipelines.params import load_params
 
     root = find_root()
     if guess_new(root, dataset, path, new):
@@ -63,6 +64,8 @@ def add(
     summary = add_files(root, dataset, path)
     track(root, dataset)
     typer.echo(f"{dataset}: {summary} in data/raw/{dataset}")
+    if dataset not in load_params(root).active.datasets:
+        typer.echo(f"next: `fleetloop data preview {dataset}`, `fleetloop activate {dataset}`, `dvc repro`")
 
 
 @app.command()

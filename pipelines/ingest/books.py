@@ -20,7 +20,7 @@ from pipelines.ingest.decoded import Decoded, file_lines
 from pipelines.ingest.devices import devices_of
 from pipelines.ingest.duplicates import KEPT
 from pipelines.ingest.encode import write_parquet
-from pipelines.ingest.events import all_labels
+from pipelines.ingest.events import across_files, all_labels
 from pipelines.ingest.expiry import APPLIED, Cutoffs
 from pipelines.ingest.happened import Logged, all_events, logged
 from pipelines.ingest.part import SPARE, Written
@@ -44,7 +44,8 @@ def write(run: Run, staged: Path, state: State, decoded: Sequence[Decoded], writ
     told = {name: _told(run, staged, name, decoded) for name in TOLD}
     events = all_events(run.dataset, log.events, told["events"], state["last"])
     write_parquet(staged / "events.parquet", schema.to_table(events, schema.EVENTS))
-    labels = all_labels([*log.labels, schema.to_table(told["labels"], schema.LABELS)])
+    joined = across_files(told["labels"], run.dataset.period_s)
+    labels = all_labels([*log.labels, schema.to_table(joined, schema.LABELS)])
     write_parquet(staged / "labels.parquet", labels)
     sides = {key: source.side for key, source in run.dataset.sources.items()}
     devices = devices_of(state["about"], state["last"], sides)

@@ -44,6 +44,7 @@ def compile_source(name: str, source: SourceSpec, dataset: DatasetSpec) -> Sourc
         time=source.time or TimeMap("", "counter"),
         received=source.received,
         uploaded=source.uploaded,
+        each=source.each,
         delay_s=source.delay_s,
         channels=channels,
         missing=source.missing,

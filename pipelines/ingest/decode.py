@@ -78,7 +78,7 @@ def decode_rows(file: RawFile, source: SourceSpec, mapping: SourceMap, channels:
     """All rows of a file, in one batch or several. Raises DataError when nothing of it can be used."""
     if source.decoder in FILES:
         yield from _decode_table(file, source, mapping, channels)
-    elif source.decoder == "json" and source.envelope is None:
+    elif source.decoder == "json" and source.envelope is None and not source.each:
         yield from _decode_json(file, source, mapping, channels)
     else:
         yield decode_lines(file.read(), file.name, mapping, channels, file.given, source.envelope)

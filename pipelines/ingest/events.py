@@ -96,6 +96,24 @@ def decode_labels(records: Records, source: SourceSpec, mapping: SourceMap) -> L
     )
 
 
+def across_files(told: pd.DataFrame, period_s: float) -> pd.DataFrame:
+    """Intervals that rows of several files tell, as one where no row can be missing between them.
+
+    told: as schema.LABELS, with `file`; an interval goes on in the next one of its device, label and teller, of another
+    file, that begins at most one and a half periods later.
+    """
+    keys = ["device", "by", "label"]
+    ordered = told.sort_values([*keys, "from", "to"], kind="stable", ignore_index=True)
+    if len(ordered) < 2:
+        return ordered
+    reach = ordered.groupby(keys, sort=False)["to"].cummax().shift()
+    same = (ordered[keys] == ordered[keys].shift()).all(axis=1) & (ordered["file"] != ordered["file"].shift())
+    goes_on = same & (ordered["from"] <= reach + pd.Timedelta(seconds=1.5 * period_s))
+    runs = ordered.groupby((~goes_on).cumsum(), sort=False)
+    first = {name: (name, "first") for name in keys}
+    return runs.agg(**first, **{"from": ("from", "min"), "to": ("to", "max"), "received": ("received", "max")})
+
+
 def all_labels(parts: list[pa.Table]) -> pa.Table:
     """Labels of all files: each once, by device and time."""
     if not parts:

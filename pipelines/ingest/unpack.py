@@ -73,15 +73,29 @@ def beginning(path: Path, size: int) -> bytes:
         kind = _kind(packed)
         try:
             if kind == "gzip":
-                data = zlib.decompressobj(wbits=31).decompress(raw.read(size), size)
+                data = _first_of_gzip(raw, size)
             elif kind == "zstd":
                 with pa.CompressedInputStream(raw, "zstd") as stream:
                     data = stream.read(size)
             else:
                 data = raw.read(size)
-        except (zlib.error, OSError) as error:
-            raise DataError(f"{path} cannot be unpacked ({error}); fetch it again") from None
+        except (zlib.error, EOFError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{path} is a truncated or damaged {kind} file ({reason}); fetch it again") from None
     return data[: data.rfind(b"\n") + 1] if len(data) == size and b"\n" in data else data
+
+
+def _first_of_gzip(raw: BinaryIO, size: int) -> bytes:
+    """The first bytes of all members. Raises EOFError where the file ends within one."""
+    found, packed = b"", raw.read(size)
+    whole = not raw.read(1)
+    while packed.strip(b"\0") and len(found) < size:
+        inflate = zlib.decompressobj(wbits=31)
+        found += inflate.decompress(packed, size - len(found))
+        if whole and not inflate.eof and not inflate.unconsumed_tail and len(found) < size:
+            raise EOFError("it ends early")
+        packed = inflate.unused_data
+    return found
 
 
 def _plain(raw: BinaryIO) -> Iterator[bytes]:

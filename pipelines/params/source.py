@@ -25,6 +25,10 @@ def _shorthand(value: Any) -> Any:
     return {"field": value} if isinstance(value, str) else value
 
 
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Names = Annotated[tuple[str, ...], BeforeValidator(expand_list)]
 
@@ -143,6 +147,7 @@ class SourceSpec(Frozen):
     join: dict[str, JoinSpec] = Field(default_factory=dict)
     spread: Spread | None = None
     long: LongMap | None = None  # one channel a record
+    each: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] = ()  # of json: lists whose entries are records
     fields: dict[str, DerivedField] = Field(default_factory=dict)
     device: str  # template over the record's fields and {row}, {file}, {folder}: "train-{unit}"
     time: TimeMap | None = None
@@ -198,6 +203,8 @@ class SourceSpec(Frozen):
             raise ValueError("a source of events needs time and event")
         if self.kind == "labels" and (self.time is None or self.label is None):
             raise ValueError("a source of labels needs time and label")
+        if self.each and (self.decoder != "json" or self.kind != "rows"):
+            raise ValueError("each is of rows of the decoder json")
         if self.kind == "ending" and (self.ending is None or self.ending.field is None):
             raise ValueError("a source of kind ending needs ending.field")
         return self

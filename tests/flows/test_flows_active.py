@@ -97,3 +97,15 @@ def test_a_key_within_a_block_that_dvc_would_miss_is_named_with_its_default(root
         ParamsError, match="use_cases.turbofan.train lacks threads, which DVC watches; add `threads: 1`"
     ):
         activate(root, "turbofan")
+
+
+def test_a_dataset_without_a_use_case_is_activated_by_its_own_name(root):
+    assert activate(root, "skab") and not activate(root, "skab")
+    assert load_params(root).active.datasets == ("pumps", "skab")
+    assert deactivate(root, "skab") and (root / "params.yaml").read_text() == TEXT
+
+
+def test_a_dataset_that_a_use_case_needs_stays_active(root):
+    activate(root, "turbofan")
+    with pytest.raises(ParamsError, match="used by turbofan; run `fleetloop deactivate turbofan`"):
+        deactivate(root, "cmapss_fd001")
