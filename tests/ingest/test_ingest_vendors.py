@@ -186,3 +186,13 @@ def test_a_packed_file_cut_short_is_called_that_by_the_preview(tmp_path: Path) -
     whole.write_bytes(whole.read_bytes()[:300])
     with pytest.raises(DataError, match=r"b\.csv\.gz is a truncated or damaged gzip file"):
         preview_dataset("some", here.spec, here.raw)
+
+
+def test_two_files_of_one_name_are_two_files(tmp_path: Path) -> None:
+    source = (
+        "{files: '*/x.csv', decoder: table, device: '{folder}', time: {field: t, format: epoch_s}, channels: {flow: f}}"
+    )
+    files = {"a/x.csv": f"t,f\n{T},1\n", "b/x.csv": f"t,f\n{T},1\n{T + 1},z\n"}
+    here = vendor(tmp_path, {"flow": "l/s"}, source, files)
+    assert rows_of(here) == [("a", T, 1.0), ("b", T, 1.0), ("b", T + 1, None)]
+    assert [entry.file for entry in read_quarantine(here.place, "some").itertuples()] == ["b/x.csv"]
