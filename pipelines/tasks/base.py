@@ -36,6 +36,7 @@ class Task(Frozen):
     """A question over rows. Concrete tasks add their parameters and the methods below."""
 
     kind: str
+    failure: str = "failure"  # kind of event that ends a life; where there is none such, no life is known to end
     objective: ClassVar[Literal["regression", "binary"]]
     direction: ClassVar[Literal["above", "below"]]  # a score beyond the threshold in this direction asks for action
     primary: ClassVar[str]  # the headline, by the field's protocol; lower is better

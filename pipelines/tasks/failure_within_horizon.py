@@ -15,7 +15,6 @@ class FailureWithinHorizon(Task):
     """Probability that the device fails within `horizon` periods."""
 
     kind: Literal["failure_within_horizon"] = "failure_within_horizon"
-    failure: str = "failure"  # kind of event
     horizon: float = Field(48.0, gt=0)  # periods
     healthy_beyond: float = Field(120.0, gt=0)  # periods from failure above which a row counts as healthy
 

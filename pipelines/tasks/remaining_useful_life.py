@@ -16,7 +16,6 @@ class RemainingUsefulLife(Task):
     """Remaining useful life in periods, capped at `cap`."""
 
     kind: Literal["remaining_useful_life"] = "remaining_useful_life"
-    failure: str = "failure"  # kind of event
     cap: float = Field(125.0, gt=0)  # periods
     healthy_beyond: float = Field(125.0, gt=0)  # periods from failure above which a row counts as healthy
 

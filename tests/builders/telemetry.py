@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from fleetloop_edge.features import FeatureState, feature_names
 from fleetloop_edge.grid import GridState, Slot
 from fleetloop_edge.rows import Row
-from fleetloop_edge.spec import Channel, FeatureSpec, Sequence, Spike, Statistic, Trailing
+from fleetloop_edge.spec import Channel, Derived, FeatureSpec, Sequence, Spectral, Spike, Statistic, Trailing
 
 PERIOD = 60.0
 START = 1_700_000_040.0  # a whole number of periods
@@ -29,6 +30,21 @@ SPEC = FeatureSpec(
     baseline_rows=4,
     sequence=Sequence(steps=6, inputs=("value", "deviation", "ewma", "missing", "age")),
 )
+
+EVERYTHING = replace(
+    SPEC,
+    derived=(Derived("head", ratio=("pressure", "flow")),),
+    trailing=(
+        Trailing(typing.get_args(Statistic), (3, 8)),
+        Trailing(("mean", "q50"), ("10min",), ("flow",)),
+    ),
+    spectral=(Spectral(8, ((0.0, 0.2), (0.2, 0.5)), channels=("flow",)), Spectral(11)),
+    lags=(1, 4),
+    calendar=("day", "week", "year"),
+    reset=("maintenance",),
+    since=("maintenance", "setpoint"),
+)
+"""Every kind of feature there is; a test holds it to the catalogue."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +13,11 @@ from hypothesis import strategies as st
 from fleetloop_edge.features import feature_names
 from fleetloop_edge.grid import GridState
 from fleetloop_edge.rows import Row
-from fleetloop_edge.spec import Channel, Derived, FeatureSpec, Sequence, Spectral, Statistic, Trailing
+from fleetloop_edge.spec import Channel, FeatureSpec, Sequence, Trailing
 from pipelines.features import build_grid, compute
 from tests.builders.telemetry import (
     CHANNELS,
+    EVERYTHING,
     SPEC,
     Dirt,
     Happening,
@@ -74,21 +74,6 @@ def test_batch_grid_and_features_equal_the_devices(seed: int, count: int, dirt: 
             np.testing.assert_array_equal(expected, features[mine])
 
 
-EVERYTHING = replace(
-    SPEC,
-    derived=(Derived("head", ratio=("pressure", "flow")),),
-    trailing=(
-        Trailing(typing.get_args(Statistic), (3, 8)),
-        Trailing(("mean", "q50"), ("10min",), ("flow",)),
-    ),
-    spectral=(Spectral(8, ((0.0, 0.2), (0.2, 0.5)), channels=("flow",)), Spectral(11)),
-    lags=(1, 4),
-    calendar=("day", "week", "year"),
-    reset=("maintenance",),
-    since=("maintenance", "setpoint"),
-)
-
-
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(0, 60), dirt=dirts)
 def test_every_feature_in_batch_equals_the_devices(seed: int, count: int, dirt: Dirt) -> None:
@@ -135,6 +120,25 @@ def test_what_was_known_then_does_not_change_with_what_is_received_later(seed: i
         clock = pd.Timestamp(round(then[-1].received * 1e6), unit="us", tz="UTC")
         known = int((before["received"] < clock).sum())
         pd.testing.assert_frame_equal(before[:known], after[:known])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), cut=st.floats(0, 1), dirt=dirts)
+def test_replaying_late_arrivals_gives_the_bytes_of_the_live_run_in_every_feature(
+    seed: int, cut: float, dirt: Dirt
+) -> None:
+    rows, events = device_rows("pump-0", 80, seed, replace(dirt, delayed=0.4, twice=0.2)), happenings(seed, 80)
+    replayed = grid_of({"pump-0": rows}, EVERYTHING, {"pump-0": events})
+    features = compute(replayed, EVERYTHING)
+    mixed = np.random.default_rng(seed).permutation(len(rows))
+    again = grid_of({"pump-0": [rows[i] for i in mixed]}, EVERYTHING, {"pump-0": events[::-1]})
+    assert compute(again, EVERYTHING).tobytes() == features.tobytes()
+    if live := rows[: int(cut * len(rows))]:
+        heard = [event for event in events if event[2] <= live[-1].received]
+        grid = grid_of({"pump-0": live}, EVERYTHING, {"pump-0": heard})
+        clock = pd.Timestamp(round(live[-1].received * 1e6), unit="us", tz="UTC")
+        known = int((grid["received"] < clock).sum())  # what the live run had said by then
+        assert compute(grid, EVERYTHING)[:known].tobytes() == features[:known].tobytes()
 
 
 def test_replaying_late_arrivals_gives_the_grid_of_the_live_run() -> None:

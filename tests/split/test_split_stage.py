@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 from pipelines.errors import DataError, Refused
 from pipelines.features import read_grid
 from pipelines.features.stage import main as features
-from pipelines.files import Place, read_json
+from pipelines.files import Place, read_json, write_table
 from pipelines.split import read_sides, read_targets
 from pipelines.split.stage import main
 from tests.builders.checkout import ingested
@@ -74,3 +76,15 @@ def test_a_split_that_is_not_there_names_the_command(tmp_path: Path) -> None:
     for read in (read_targets, read_sides):
         with pytest.raises(DataError, match="fleetloop stage split lives"):
             read(Place(tmp_path), "lives")
+
+
+@pytest.mark.slow
+def test_a_device_on_two_sides_ends_with_exit_code_1_and_its_name(tmp_path: Path) -> None:
+    place = ready(tmp_path)
+    path = place.room("fleet", "ingest") / "tables" / "devices.parquet"
+    devices = pd.read_parquet(path)
+    twice = devices.iloc[[0, 0]].assign(side=["train", "test"])
+    write_table(path, pd.concat([devices.iloc[1:], twice]).astype({"side": "str"}))
+    command = [sys.executable, "-m", "flows.cli", "stage", "split", "lives"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and str(twice["device"].iloc[0]) in done.stderr and "Traceback" not in done.stderr
