@@ -8,27 +8,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fleetloop_edge.features import feature_names
-from fleetloop_edge.spec import FeatureSpec
-from pipelines.features import stream_features
 from pipelines.files import Place, write_bytes
 from pipelines.report.page import Cell, Fact, Figure, Page, Section, Table
-from pipelines.split import read_learnt_spec, read_sides
+from pipelines.train import Windows, load_models, load_windows
 
 SAMPLE = 20_000
-"""Train rows that the page stands on, taken evenly of each block of devices."""
+"""Train rows that the page stands on."""
 SHOWN, ALIKE = 20, 0.98
 
 
-def describe(place: Place, use_case: str, gain: Mapping[str, float]) -> pd.DataFrame:
+def describe(train: Windows, gain: Mapping[str, float]) -> pd.DataFrame:
     """A line a feature, most useful first: missing, mean, sd, min, max, nearest (the feature most like it), |r|, gain.
 
-    gain: share of each feature in what LightGBM learnt; empty before it did. Train rows alone are looked at.
+    gain: share of each feature in what LightGBM learnt; empty before it did. Train rows alone are looked at, and
+    SAMPLE of them, evenly taken: the test side must not tell anybody which features to choose.
     """
-    spec = read_learnt_spec(place, use_case)
-    table = _sample(place, use_case, spec)
+    rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), SAMPLE)).astype(np.int64))
+    table = train.features[train.end[rows]].T.astype(np.float64)
     known = np.isfinite(table)
-    names = feature_names(spec)
+    names = train.names
     count = np.maximum(known.sum(axis=1), 1)
     mean = np.where(known, table, 0.0).sum(axis=1) / count
     away = np.where(known, table - mean[:, None], 0.0)
@@ -41,18 +39,6 @@ def describe(place: Place, use_case: str, gain: Mapping[str, float]) -> pd.DataF
     found["r"] = alike
     found["gain"] = [gain.get(name, 0.0) for name in names]
     return found.sort_values(["gain", "missing"], ascending=[False, True], kind="stable", ignore_index=True)
-
-
-def _sample(place: Place, use_case: str, spec: FeatureSpec) -> NDArray[np.float64]:
-    """(F, n) features of train rows."""
-    sides = read_sides(place, use_case).set_index("device")["side"]
-    parts, rows = [], 0
-    for _, keys, features in stream_features(place, use_case, spec):
-        train = np.flatnonzero((keys["device"].map(sides) == "train").to_numpy())
-        parts.append(features[:, train[:: max(1, len(train) // SAMPLE)]])
-        rows += parts[-1].shape[1]
-    step = max(1, rows // SAMPLE)
-    return np.concatenate(parts, axis=1)[:, ::step].astype(np.float64)
 
 
 def _nearest(away: NDArray[np.float64], sd: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -80,7 +66,9 @@ def feature_page(use_case: str, found: pd.DataFrame, gain: Mapping[str, float]) 
 
         top = {name: share for name, share in gain.items() if share > 0}
         svg = importance([("baseline", "LightGBM", top)])
-        blocks.append(Figure("usefulness", svg, "Share of each feature in what LightGBM learnt."))
+        blocks.append(
+            Figure("usefulness", svg, "Share of each feature in what LightGBM learnt on train: the gain of its splits.")
+        )
     blocks.append(_table("Most useful" if gain else "Features", found.head(SHOWN)))
     blocks.append(_table("Least useful" if gain else "The rest", found.tail(SHOWN)))
     doubles = found[found["r"] > 0].sort_values("r", ascending=False, kind="stable").head(SHOWN)
@@ -106,16 +94,21 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
     return Table(title, columns, lines, words=2)
 
 
-def write_feature_report(place: Place, use_case: str) -> str:
-    """Write .fleetloop/<use case>/features/{index.html,features.csv}; the path of the page."""
+def feature_files(use_case: str, train: Windows, gain: Mapping[str, float]) -> dict[str, bytes]:
+    """The report's files by name: index.html, features.csv."""
     from pipelines.report.render import to_html
-    from pipelines.train import load_models
 
+    found = describe(train, gain)
+    csv: str = found.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return {"features.csv": csv.encode(), "index.html": to_html(feature_page(use_case, found, gain)).encode()}
+
+
+def write_feature_report(place: Place, use_case: str) -> str:
+    """Write .fleetloop/<use case>/features/{index.html,features.csv}, before there is a model too; the page's path."""
     trained = (place.room(use_case, "train") / "baseline" / "model.txt").is_file()
     trained = trained and (place.room(use_case, "train") / "sequence" / "model.json").is_file()
     gain = load_models(place, use_case)["baseline"].importance() if trained else {}
-    found = describe(place, use_case, gain)
     folder = place.untracked(use_case, "features")
-    write_bytes(folder / "features.csv", found.to_csv(index=False, float_format="%.6g").encode())
-    write_bytes(folder / "index.html", to_html(feature_page(use_case, found, gain)).encode())
+    for name, content in feature_files(use_case, load_windows(place, use_case, "train"), gain).items():
+        write_bytes(folder / name, content)
     return str(folder / "index.html")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.evaluate.card import model_card
+from pipelines.evaluate.feature_report import feature_files
 from pipelines.evaluate.judgement import Judgement, Question, judge_models, judgement_files
 from pipelines.evaluate.scores import CANDIDATES, MODELS, outcome, score_sides
 from pipelines.features import read_spec
@@ -34,6 +35,9 @@ def main(place: Place, name: str) -> None:
     found = judge_models(scores, kinds, read_devices(place, case.dataset), ask)
     page = model_card(scores, found, ask, {m: models[m].importance() for m in CANDIDATES}, _curves(place, name))
     _write(place, name, scores, found, page, _truth(scores, models, ask))
+    with replacing_folder(place.room(name, "evaluate") / "features") as folder:
+        for file, content in feature_files(name, windows("train"), models["baseline"].importance()).items():
+            (folder / file).write_bytes(content)
 
 
 def _curves(place: Place, name: str) -> dict[str, pd.DataFrame]:

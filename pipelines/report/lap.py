@@ -135,6 +135,7 @@ def _links(place: Place, lap: Lap, below: Path) -> tuple[Link, ...]:
     """Ways to what lies beside, as far as it is there; relative, so that the folder may move."""
     found = {
         "Model card": place.room(lap.use_case, "evaluate") / "card" / "index.html",
+        "Features: like what, and of what use": place.room(lap.use_case, "evaluate") / "features" / "index.html",
         "Data Docs of the contract": place.untracked(lap.case.dataset, "validate") / "docs" / "index.html",
         "Bundle manifest": place.room(lap.use_case, "export") / "bundle" / "manifest.json",
     }

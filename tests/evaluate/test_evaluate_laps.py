@@ -60,6 +60,8 @@ def test_one_device_that_failed_often_goes_through_a_lap_by_time(tmp_path: Path)
     place = ingested(tmp_path, rows, events)
     found = lap(place, split={"by": "time", "test": 0.25, "calibration": 0.25})
     assert found["parity"]["devices"] == 1
+    page = (place.room("lives", "evaluate") / "features" / "index.html").read_text()
+    assert "Most useful" in page and "Least useful" in page and "<svg" in page
     sides = read_sides(place, "lives")
     assert sides["device"].nunique() == 1 and {"train", "calibration", "test"} <= set(sides["side"])
 
