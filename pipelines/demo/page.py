@@ -52,7 +52,8 @@ def write_story(folder: Path, story: Story) -> Path:
         Section("Timeline", (), (timeline_table(ordered),)),
     )
     ours, never, *_ = story.policies
-    tone: Tone = "good" if ours.cost <= never.cost else "bad"
+    best = ours.cost <= min(p.cost for p in story.policies)
+    tone: Tone = "good" if best else "" if ours.cost <= never.cost else "bad"
     page = Page("The loop, shown", story.fleet, Cell(story.verdict, tone), _facts(story), parts)
     write_bytes(folder / "timeline.html", to_html(page).encode())
     return folder / "timeline.html"
