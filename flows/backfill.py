@@ -79,10 +79,11 @@ def _backfill(use_case: str, home: Path, log: Path, span: tuple[date, date, int]
     processes = Processes(side_by_side=most)
     try:
         judge = Task(_judge, name=_TASK, task_run_name="{moment.day}", cache_policy=NO_CACHE, persist_result=False)
-        wait([judge.submit(moment, use_case, home, log, processes) for moment in left])
+        futures = [judge.submit(moment, use_case, home, log, processes) for moment in left]
+        wait(futures)
     finally:
         processes.end()
-    return _told(use_case, moments, len(left))
+    return _told(use_case, moments, [str(f.state.message) for f in futures if not f.state.is_completed()], len(left))
 
 
 def _moments(use_case: str, home: Path, log: Path, start: date, stop: date, every_days: int) -> Iterator[Moment]:
@@ -124,7 +125,7 @@ def _make_ground(ground: Path, home: Path) -> None:
         (ground / name).symlink_to(source / name)
 
 
-def _told(use_case: str, moments: list[Moment], begun: int) -> State[Any]:
+def _told(use_case: str, moments: list[Moment], reasons: list[str], begun: int) -> State[Any]:
     found = [(moment, moment.result()) for moment in moments]
     rows = [
         {"as of": str(moment.day), "drift": "yes" if told["drift"] else "no", "judgement": told["sentence"]}
@@ -134,7 +135,8 @@ def _told(use_case: str, moments: list[Moment], begun: int) -> State[Any]:
     create_table_artifact(rows, key=f"{use_case.replace('_', '-').lower()}-backfill", description="Judgements")
     missing = [str(moment.day) for moment, told in found if told is None]
     if missing:
-        reason = f"{len(missing)} of {begun} judgements failed ({', '.join(missing)}); run the same command again"
+        which = f"{len(missing)} of {begun} judgements failed ({', '.join(missing)})"
+        reason = f"{which}: {'; '.join(dict.fromkeys(reasons))}; run the same command again"
         return Failed(message=reason, data={use_case: (2, reason)})
     drifted = sum(row["drift"] == "yes" for row in rows)
     return Completed(message=f"{len(rows)} judgements, {begun} of them made now, {drifted} found drift", data={})

@@ -17,7 +17,7 @@ from flows.progress import Lap
 from flows.reproduce import Processes
 from flows.steps import go_round
 from flows.why import Why
-from flows.workspace import drop_workspace, keep_results, open_workspace, settle
+from flows.workspace import drop_workspace, keep_results, occupied, open_workspace, settle, sweep
 from pipelines.errors import PipelineError
 from pipelines.params import load_params
 
@@ -67,23 +67,31 @@ def _in_place(errand: Errand) -> State[Any]:
 
 
 def _in_workspace(errand: Errand) -> State[Any]:
+    log = get_run_logger()
+    for name in sweep(errand.home):
+        log.info("removed the workspace of run %s, which died", name)
+    with occupied(errand.home, errand.why.run) as folder:
+        kept = False
+        try:
+            _open(errand)
+            log.info("workspace: %s", folder)
+            state = _go(errand, folder)
+            if state.name in ("Completed", "Held"):
+                label = f"{errand.flow}/{'+'.join(errand.names)}"
+                where = keep_results(errand.home, folder, label, _message(errand, state))
+                kept = True
+                settle(errand.home, folder, errand.names if state.name == "Completed" else [])
+                log.info("what the run made: %s", where)
+            return state
+        finally:
+            if not kept:
+                drop_workspace(folder)
+
+
+def _open(errand: Errand) -> None:
     params = load_params(errand.home)
     datasets = dict.fromkeys(params.use_case(name).dataset for name in errand.names)
-    folder = open_workspace(errand.home, errand.why.run, datasets)
-    get_run_logger().info("workspace: %s", folder)
-    kept = False
-    try:
-        state = _go(errand, folder)
-        if state.name in ("Completed", "Held"):
-            label = f"{errand.flow}/{'+'.join(errand.names)}"
-            where = keep_results(errand.home, folder, label, _message(errand, state))
-            kept = True
-            settle(errand.home, folder, errand.names if state.name == "Completed" else [])
-            get_run_logger().info("what the run made: %s", where)
-        return state
-    finally:
-        if not kept:
-            drop_workspace(folder)
+    open_workspace(errand.home, errand.why.run, datasets)
 
 
 def _go(errand: Errand, root: Path) -> State[Any]:

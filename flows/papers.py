@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from pipelines.files import Place
 
@@ -37,10 +40,11 @@ def keep_papers(root: Path, home: Path, run: str, use_case: str, dataset: str) -
     for path in (
         place.untracked(use_case, "report").with_suffix(".html"),
         place.room(use_case, "evaluate") / "card",
-        place.untracked(dataset, "validate") / "docs",
         place.untracked(use_case, "release"),
     ):
         _copy(path, folder / path.relative_to(root))
+    docs = place.untracked(dataset, "validate") / "docs"
+    _copy(_data_docs(root, home, dataset), folder / docs.relative_to(root))
     _prune(pages(home) / "runs")
     return folder
 
@@ -57,6 +61,28 @@ def changed_stages(before: str, after: str) -> list[str]:
 
     old, new = ((yaml.safe_load(text) or {}).get("stages", {}) for text in (before, after))
     return sorted(name for name in new if old.get(name) != new[name])
+
+
+def _data_docs(root: Path, home: Path, dataset: str) -> Path:
+    """Data Docs of the dataset as `root` has it. They are no output of DVC's: where it skipped the stage, or took its
+    results from the cache, they are those of the run that made them."""
+    entry = _locked(root, f"validate@{dataset}")
+    kept = pages(home) / "contracts" / dataset / hashlib.sha256(json.dumps(entry).encode()).hexdigest()[:16]
+    for checkout in (root, home):
+        docs = Place(checkout).untracked(dataset, "validate") / "docs"
+        if docs.is_dir() and _locked(checkout, f"validate@{dataset}") == entry and not kept.exists():
+            _copy(docs, kept)
+    _prune(kept.parent)
+    return kept
+
+
+def _locked(root: Path, stage: str) -> Any:
+    """The stage's entry in dvc.lock; None where it has none."""
+    import yaml
+
+    path = root / "dvc.lock"
+    found = yaml.safe_load(path.read_text()) if path.exists() else None
+    return (found or {}).get("stages", {}).get(stage)
 
 
 def _copy(source: Path, target: Path) -> None:

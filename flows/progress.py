@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.runtime import task_run
 from prefect.states import Completed, Failed
 
 from flows.graph import Step, needed_for
@@ -17,6 +19,10 @@ from flows.reproduce import Ending, Processes, reproduce
 from flows.reproduce import State as Way
 from flows.why import Why
 from pipelines.errors import PipelineError, Refused
+
+RETRIES = 2
+"""How often a step is tried again that said of itself that it is worth it."""
+_AGAIN = f"; tried {RETRIES + 1} times, run the same command again to go on from there"
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,9 @@ class Lap:
         if ending.exit_code == 0:
             logger.info("%s in %.1f s", ending.state, ending.seconds, extra=facts)
             return Completed(name=ending.state, message=f"{ending.state} in {ending.seconds:.1f} s")
-        logger.error("%s after %.1f s: %s", ending.state, ending.seconds, ending.reason, extra=facts)
+        again = ending.retryable and task_run.run_count <= RETRIES
+        words = f"{ending.state} after {ending.seconds:.1f} s{', trying again' if again else ''}: {ending.reason}"
+        logger.log(logging.WARNING if again else logging.ERROR, words, extra=facts)
         return Failed(name="Retryable" if ending.retryable else ending.state, message=ending.reason)
 
     def failures(self) -> dict[str, Failure]:
@@ -89,6 +97,7 @@ class Lap:
                 ending = self.endings.get(address)
                 if ending is None or ending.exit_code:
                     reason = ending.reason if ending else f"{address} did not run; see the flow run's log"
+                    reason += _AGAIN if ending and ending.state == "Killed" else ""
                     found[name] = Failure(ending.exit_code if ending else 3, reason)
                     break
         return found

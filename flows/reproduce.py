@@ -139,7 +139,7 @@ def _ending(root: Path, step: Step, lines: list[str], code: int, seconds: float)
     outcome = read_outcome(root, step.stage, step.name)
     label = step.address
     if code < 0 or (outcome is not None and outcome.status == "started"):
-        reason = f"{label} was killed from outside (out of memory?); what was finished before it is kept, run again"
+        reason = f"{label} was killed from outside (out of memory?); what was finished before it is kept"
         return Ending("Killed", seconds, reason, 2, retryable=True)
     if outcome is None or outcome.status == "ok":
         return Ending("Failed", seconds, f"{label}: {_dvc_reason(lines)}", 2)

@@ -63,7 +63,7 @@ def _govern(
 ) -> State[Any]:
     run, dataset = why.run, load_params(home).use_case(use_case).dataset
     answer = ledger.ask(cause, run)
-    show_decision(use_case, why, answer)
+    show_decision(use_case, why, answer, ledger.read().findings if cause == "drift" else ())
     if not answer.admitted:
         return _declined(use_case, answer)
     with Tenure(ledger, run, get_run_logger()) as tenure:

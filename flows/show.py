@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
-from flows.governor import Answer
+from flows.governor import Answer, Drift
 from flows.papers import changed_stages, keep_papers, lock_change, pages, url_of
 from flows.why import Why
 from pipelines.files import Place
@@ -40,13 +41,22 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
     _contract(lap.root, use_case, dataset)
     _gates(use_case, gates)
     _scores(use_case, place.room(use_case, "evaluate") / "metrics.json")
+    _comparison(lap, use_case)
     _figures(lap.home, papers, use_case)
     _lock(lap, use_case)
     _about(lap, papers, use_case, dataset)
     return "Ran", f"report: {page}"
 
 
-def show_comparison(lap: Lap, use_case: str) -> None:
+def show_decision(use_case: str, why: Why, answer: Answer, waiting: Iterable[Drift] = ()) -> None:
+    """What the governor said, to whom, and which drifts wait for the run, each with its Evidently report."""
+    verdict = "admitted" if answer.admitted else f"declined ({answer.rule})"
+    lines = [f"**{verdict}**: {answer.reason}", "", f"cause: {why.cause}"]
+    lines += [f"- {drift.about} ([Evidently report]({drift.judgement}))" for drift in waiting]
+    create_markdown_artifact("\n".join(lines), key=_key(use_case, "governor"), description="The governor's decision")
+
+
+def _comparison(lap: Lap, use_case: str) -> None:
     """The candidate beside the champion, where they were compared."""
     from flows.publish import comparison_path
 
@@ -66,13 +76,6 @@ def show_comparison(lap: Lap, use_case: str) -> None:
     champion = f"champion (release {found['version']})"
     told = [{"figure": r["figure"], "candidate": r["candidate"], champion: r.get("champion", "")} for r in rows]
     create_table_artifact(told, key=_key(use_case, "against-champion"), description=found["sentence"])
-
-
-def show_decision(use_case: str, why: Why, answer: Answer) -> None:
-    """What the governor said, and to whom."""
-    verdict = "admitted" if answer.admitted else f"declined ({answer.rule})"
-    text = f"**{verdict}**: {answer.reason}\n\ncause: {why.cause}"
-    create_markdown_artifact(text, key=_key(use_case, "governor"), description="The governor's decision")
 
 
 def _beside(figure: str, candidate: float | None, champion: float | None) -> dict[str, str]:

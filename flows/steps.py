@@ -1,4 +1,4 @@
-"""The DVC graph as Prefect tasks: a task a stage, then the report and the release of each use case."""
+"""The DVC graph as Prefect tasks: a task a stage, then the release and the report of each use case."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.checkout import fit_dvc_to_git, one_lap_at_a_time
 from flows.graph import needed_for, read_graph
-from flows.progress import Lap
-from flows.publish import publish_bundle
-from flows.show import show_comparison, show_report
+from flows.progress import RETRIES, Lap
+from flows.publish import comparison_path, publish_bundle
+from flows.show import show_report
 from pipelines.errors import Refused
+from pipelines.files import Place
 
 _THREADS = 256  # a task that waits holds a thread; how many run at once is decided by Processes
 
@@ -26,7 +27,7 @@ RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=_THREA
 
 
 def go_round(found: Lap) -> State[Any]:
-    """Every step, each after those it waits for; then, for each use case, its report and its release. The end's state.
+    """Every step, each after those it waits for; then, for each use case, its release and its report. The end's state.
 
     Holds the checkout's lap lock; others wait. Whatever happens, no process of the lap is left.
     """
@@ -53,11 +54,11 @@ def _submit_all(found: Lap) -> None:
         task = _task(step.address, found.stage)
         futures[step.address] = task.submit(step, wait_for=[futures[up] for up in step.after])
     for name in found.names:
+        comparison_path(Place(found.root), name).unlink(missing_ok=True)  # an earlier lap's
         mine: list[Any] = [futures[step.address] for step in needed_for(steps, [name])]
-        futures[f"report@{name}"] = _task(f"report@{name}", _report(found)).submit(
-            name, wait_for=[allow_failure(future) for future in mine]
-        )
         futures[f"publish@{name}"] = _task(f"publish@{name}", _publish(found)).submit(name, wait_for=mine)
+        ended = [allow_failure(future) for future in (*mine, futures[f"publish@{name}"])]
+        futures[f"report@{name}"] = _task(f"report@{name}", _report(found)).submit(name, wait_for=ended)
     wait(list(futures.values()))
 
 
@@ -69,7 +70,7 @@ def _task(name: str, function: Any) -> Task[..., Any]:
         cache_policy=NO_CACHE,
         persist_result=False,
         retry_condition_fn=_worth_retrying,
-        retries=2,
+        retries=RETRIES,
         retry_delay_seconds=[2, 10],
         retry_jitter_factor=0.5,
     )
@@ -96,7 +97,4 @@ def _publish(found: Lap) -> Any:
 
 def _publish_or_hold(found: Lap, use_case: str) -> tuple[str, str]:
     found.may_publish()
-    try:
-        return publish_bundle(found.root, found.home, use_case, found.why, found.replace)
-    finally:
-        show_comparison(found, use_case)
+    return publish_bundle(found.root, found.home, use_case, found.why, found.replace)

@@ -38,7 +38,9 @@ class TerminalHandler(logging.Handler):
         task = getattr(record, "task_run_name", None)
         ending = getattr(record, "ending", None)
         if ending is not None and task:
-            self._print(*_MARKS.get(ending, _BAD), task, f"{ending.lower():<10} {record.seconds:7.1f} s", record.reason)  # type: ignore[attr-defined]
+            words = f"{ending.lower():<10} {record.seconds:7.1f} s"  # type: ignore[attr-defined]
+            again = ", trying again" if record.levelno == logging.WARNING else ""
+            self._print(*_MARKS.get(ending, _BAD), task, words + again, record.reason)  # type: ignore[attr-defined]
         elif task and record.name.startswith("prefect.task_runs") and not _engine(record):
             self._print(" ", "dim", task, record.getMessage())
         elif record.levelno >= logging.WARNING and not _engine(record):
@@ -63,6 +65,8 @@ def run_in_terminal(root: Path, run: Callable[[], Any]) -> dict[str, tuple[int, 
     """
     local_prefect(root)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # our own lines take its place
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False  # a server that is gone is told once, not by every record that cannot reach it
     console = Console()
     with one_lap_at_a_time(root, lambda words: console.print(words, style="yellow", soft_wrap=True)):
         state = _run(run, root, console)

@@ -25,6 +25,7 @@ from flows.ground import ground_of
 from flows.notify import notify
 from flows.papers import pages, url_of
 from flows.why import Why
+from flows.workspace import sweep
 from pipelines.files import Place
 from pipelines.params import load_params
 from pipelines.release import open_store
@@ -44,6 +45,7 @@ def watch(use_case: str, log: str, root: str = ".", now: datetime | None = None)
     """
     get_run_logger().info("watch %s in %s", use_case, log)
     home = Path(root).resolve()
+    sweep(home)  # the most frequent flow keeps house for the others
     return ended_clearly([use_case], lambda: _watch(use_case, home, home / log, now))
 
 

@@ -10,8 +10,11 @@ import contextlib
 import filecmp
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from flows.checkout import copy_checkout, fit_dvc_to_git
 from flows.environment import child_environment
@@ -29,6 +32,34 @@ _LINKS = "reflink,hardlink,symlink,copy"
 def workspaces(home: Path) -> Path:
     """The folder that holds a checkout's workspaces."""
     return home / ".fleetloop" / "workspaces"
+
+
+@contextmanager
+def occupied(home: Path, name: str) -> Iterator[Path]:
+    """The folder of a living run's workspace; `sweep` leaves it alone for as long as this process lives.
+
+    The mark is a lock of the kernel's: no clock and no kill -9 can make a living run look dead, or a dead one alive.
+    """
+    mark = _marks(home) / f"{name}.lock"
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(mark):
+        try:
+            yield workspaces(home) / name
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+def sweep(home: Path) -> list[str]:
+    """Remove the workspaces of runs that died before they could do it themselves; their names."""
+    swept = []
+    for mark in sorted(_marks(home).glob("*.lock")):
+        with contextlib.suppress(Timeout), FileLock(mark, timeout=0):
+            folder = workspaces(home) / mark.stem
+            if folder.is_dir() and folder.resolve() not in in_use(home):
+                drop_workspace(folder)
+                swept.append(mark.stem)
+            mark.unlink(missing_ok=True)
+    return swept
 
 
 def open_workspace(home: Path, name: str, datasets: Iterable[str]) -> Path:
@@ -96,6 +127,10 @@ def settle(home: Path, folder: Path, champion_of: Iterable[str]) -> None:
         for old in sorted(copies, key=lambda path: path.stat().st_mtime)[:-KEPT]:
             if old.resolve() not in kept:
                 drop_workspace(old)
+
+
+def _marks(home: Path) -> Path:
+    return home / ".fleetloop" / "occupied"
 
 
 def has_commits(root: Path) -> bool:

@@ -18,8 +18,14 @@ from pathlib import Path
 import pytest
 
 from flows.checkout import copy_checkout
+from flows.remote import push
 from pipelines.files import Place
-from tests.builders.laps import run, tiny_checkout
+from tests.builders.laps import run, small_fleet, tiny_checkout
+from tests.builders.loops import TeamLoop, up
+from tests.builders.notes import note_taker
+from tests.builders.postgres import Postgres, programs
+from tests.builders.remotes import commit, new_remote, sh, team_checkout
+from tests.builders.trouble import trouble_before
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_DATA = Path(os.environ.get("FLEETLOOP_PUBLIC_DATA", ROOT.parent / "shared" / "data"))
@@ -111,6 +117,17 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(timeout=30)
 
 
+@pytest.fixture(scope="session")
+def team(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A team's stub checkout whose lap was made, committed and pushed to git and to a DVC remote; for cloning."""
+    folder = team_checkout(tmp_path_factory.mktemp("team") / "checkout", new_remote())
+    sh(folder, "dvc", "repro", "--quiet")
+    commit(folder, "Lap")
+    sh(folder, "git", "push", "--quiet", "origin", "main")
+    push(folder)
+    return folder
+
+
 def _make_bucket(name: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """Ready means that a bucket can be made and written: the port opens earlier."""
     import boto3
@@ -142,6 +159,34 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
             assert server.poll() is None, log.read_text()[-2000:]
             time.sleep(0.2)
     raise AssertionError(f"{url} did not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres | None]:
+    """A PostgreSQL server; None where this machine has no PostgreSQL."""
+    binaries = programs()
+    server = None if binaries is None else Postgres(binaries)
+    if server is not None:
+        server.start()
+    yield server
+    if server is not None:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def team_loop(postgres: Postgres | None, s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamLoop]:
+    """`fleetloop up` as a team has it: small pumps in git, PostgreSQL where there is one, releases in S3, a webhook.
+
+    Its first champion is there.
+    """
+    root = small_fleet(ROOT, tmp_path_factory.mktemp("team-loop") / "checkout")
+    with trouble_before(s3) as (trouble, address), note_taker() as notes:
+        settings = {"AWS_ENDPOINT_URL_S3": address, "FLEETLOOP_WEBHOOK": notes.address}
+        database, store = postgres.url if postgres else "", f"s3://fleetloop/{secrets.token_hex(8)}"
+        with up(root, database, store, **settings) as loop:
+            loop.command("fleetloop", "data", "simulate", "pumps")
+            loop.command("fleetloop", "run", "pumps")
+            yield TeamLoop(loop, trouble, notes)
 
 
 @pytest.fixture(scope="session")

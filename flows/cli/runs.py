@@ -82,7 +82,10 @@ def backfill(
         from flows.backfill import backfill as go
 
         days = (start.date(), stop.date(), every_days, max_parallel)
-        return go(use_case, str(log.resolve()), *days, str(root), return_state=True)
+        state: Any = go(use_case, str(log.resolve()), *days, str(root), return_state=True)
+        if state.is_completed():
+            typer.echo(state.message)
+        return state
 
     _end(run_in_terminal(root, run))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
-from flows.checkout import copy_checkout, set_params
+from flows.checkout import copy_checkout, fit_dvc_to_git, set_params
 from flows.environment import child_environment
 
 TINY = {
@@ -27,6 +28,42 @@ def tiny_checkout(root: Path, folder: Path) -> Path:
     copy_checkout(root, folder)
     edit(folder, **TINY)
     return folder
+
+
+ENOUGH = {  # for a null with some power, and for models that know the fleet
+    "datasets.pumps.simulate.devices": 60,
+    "datasets.pumps.simulate.days": 60,
+    "datasets.pumps.simulate.life_days": 24.0,
+    "use_cases.pumps.split.calibration": 0.3,
+    "use_cases.pumps.watch.window": 96,
+    "use_cases.pumps.train.baseline.trees": 100,
+    "use_cases.pumps.train.sequence.hidden": 16,
+    "use_cases.pumps.train.sequence.steps": 200,
+}
+
+
+def small_fleet(root: Path, folder: Path) -> Path:
+    """A tiny checkout in git whose pumps are enough for a drift to be found and learnt; no raw files yet."""
+    tiny_checkout(root, folder)
+    edit(folder, **ENOUGH)
+    for name in (".gitignore", ".dvc/.gitignore"):
+        shutil.copyfile(root / name, folder / name)
+    shutil.copytree(root / "infra", folder / "infra")
+    git(folder, "init", "-q", "-b", "main")
+    commit_all(folder, "begin")
+    fit_dvc_to_git(folder)
+    return folder
+
+
+def commit_all(folder: Path, message: str) -> None:
+    """What stands in the checkout is what a run's workspace is cloned from."""
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", message)
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def edit(folder: Path, **values: object) -> None:

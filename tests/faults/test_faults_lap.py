@@ -78,6 +78,7 @@ def test_a_server_killed_while_a_stage_runs(server, tmp_path):
     output, _ = lap.communicate(timeout=300)
     assert lap.returncode == 2, output
     assert f"fleetloop: Prefect's server at {server.address} no longer answers" in output
+    assert not [word for word in ("Traceback", "Error logging", "EventsWorker") if word in output], output
     assert processes_below(folder) == []
     next_lap_is_whole(folder, server)
 

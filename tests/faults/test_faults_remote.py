@@ -4,7 +4,7 @@ import pytest
 
 from flows.remote import pull, push
 from pipelines.errors import StoreError
-from tests.builders.remotes import clone, commit, new_remote, processes_below, sh, team_checkout
+from tests.builders.remotes import clone, new_remote, processes_below, sh, team_checkout
 from tests.builders.trouble import trouble_before
 
 pytestmark = pytest.mark.slow
@@ -16,17 +16,6 @@ A_FILE = "/files/md5/"
 def between(s3):
     with trouble_before(s3) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def team(s3, tmp_path_factory):
-    """A lap, committed and pushed."""
-    folder = team_checkout(tmp_path_factory.mktemp("team") / "checkout", new_remote())
-    sh(folder, "dvc", "repro", "--quiet")
-    commit(folder, "Lap")
-    sh(folder, "git", "push", "--quiet", "origin", "main")
-    push(folder)
-    return folder
 
 
 @pytest.mark.parametrize("fault", ["killed", "hangs", "refuses"])

@@ -68,6 +68,7 @@ def test_a_refusal_is_not_retried_and_a_killed_stage_is(prefect_server, tmp_path
     tries = [len((folder / f"tries-{name}").read_text().split()) for name in "ab"]
     assert tries == [1, 3]
     assert failures["a"] == (1, "left@a: no") and "killed from outside" in failures["b"][1]
+    assert "tried 3 times, run the same command again" in failures["b"][1]
 
 
 def test_a_lap_goes_on_from_the_last_good_stage(prefect_server, tmp_path):

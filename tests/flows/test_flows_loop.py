@@ -1,41 +1,30 @@
-"""The loop, closed on the simulated fleet: a drift is ordered, watch says so, retraining pays on what came after."""
+"""The loop closes by itself, as a team runs it: field log, report, event, automation, retraining, release or hold."""
 
-import shutil
-import subprocess
+import urllib.request
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from flows.environment import child_environment
 from pipelines.files import Place
-from pipelines.release import champion, open_store
+from pipelines.release import champion, fetch
 from pipelines.split import read_sides
 from pipelines.watch.field_log import read_log
-from tests.builders.laps import edit, run, tiny_checkout
-from tests.builders.stub import ROOT
+from tests.builders.laps import commit_all, edit, git
+from tests.builders.loops import links_of, until
 
 pytestmark = pytest.mark.slow
 
-ENOUGH = {  # for a null with some power, and for models that know the fleet
-    "datasets.pumps.simulate.devices": 60,
-    "datasets.pumps.simulate.days": 60,
-    "datasets.pumps.simulate.life_days": 24.0,
-    "use_cases.pumps.split.calibration": 0.3,
-    "use_cases.pumps.watch.window": 96,
-    "use_cases.pumps.train.baseline.trees": 100,
-    "use_cases.pumps.train.sequence.hidden": 16,
-    "use_cases.pumps.train.sequence.steps": 200,
-}
 HORIZON = np.timedelta64(48, "h")
 
 
-def field(folder, bundle, log):
+def field(loop, bundle, log):
     """The field log of a bundle over all that the fleet has sent."""
-    run(folder, "fleetloop", "stage", "ingest", "pumps")
-    run(folder, "fleetloop", "score", str(bundle), "data/pumps/ingest/tables", "-o", log, "--by", "batch")
-    return read_log(folder / log)
+    loop.command("fleetloop", "stage", "ingest", "pumps")
+    loop.command("fleetloop", "score", str(bundle), "data/pumps/ingest/tables", "-o", log, "--by", "batch")
+    return read_log(loop.root / log)
 
 
 def average_precision(log, devices, since):
@@ -51,28 +40,105 @@ def average_precision(log, devices, since):
     return average_precision_score(truth, known["score"])
 
 
-def test_an_ordered_drift_is_found_and_the_retrained_champion_is_better_on_what_came_after(tmp_path, prefect_server):
-    folder = tiny_checkout(ROOT, tmp_path / "checkout")
-    edit(folder, **ENOUGH)
-    run(folder, "fleetloop", "data", "simulate", "pumps")
-    run(folder, "fleetloop", "run", "pumps")
-    store, first = open_store(Place(folder)), tmp_path / "first"
-    assert champion(store, "pumps").version == 1
-    shutil.copytree(folder / "data/pumps/export/bundle", first)
+def shown(address):
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return answer.read().decode(errors="replace")
 
-    run(folder, "fleetloop", "data", "simulate", "pumps", "--days", "28", "--drift", "wear")
-    seen = field(folder, first, "LOG")
-    told = subprocess.run(
-        ["fleetloop", "watch", "pumps", "LOG"], cwd=folder, env=child_environment(folder), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert told.returncode == 1, told.stdout
-    run(folder, "fleetloop", "retrain", "pumps")
-    assert champion(store, "pumps").version == 2
 
-    run(folder, "fleetloop", "data", "simulate", "pumps", "--days", "14")
-    since = pd.Timestamp(seen.rows["time"].max())
-    sides = read_sides(Place(folder), "pumps")
+@pytest.fixture(scope="module")
+def drifted(team_loop, tmp_path_factory):
+    """What the loop makes of a drift: the runs of `watch` and `retrain`, the first bundle, the end of the field log."""
+    loop, first = team_loop.loop, tmp_path_factory.mktemp("first") / "bundle"
+    fetch(loop.store, champion(loop.store, "pumps"), first)
+    loop.command("fleetloop", "data", "simulate", "pumps", "--days", "28", "--drift", "wear")
+    seen = field(loop, first, "data/pumps/field")
+    watched = loop.start("watch-pumps")["id"]
+    assert loop.end_of(watched)["name"] == "Drift", loop.log(watched)
+    (retrained,) = until(lambda: loop.ended("retrain-pumps"), seconds=400)
+    return watched, retrained, first, pd.Timestamp(seen.rows["time"].max())
+
+
+def test_a_drift_in_the_field_becomes_a_champion_that_says_why(team_loop, drifted, capsys):
+    loop, (_, retrained, *_) = team_loop.loop, drifted
+    assert retrained["state"]["name"] == "Completed", loop.log(retrained["id"])
+    assert retrained["parameters"]["cause"] == "drift"
+    second = champion(loop.store, "pumps")
+    assert (second.version, second.facts["cause"], second.facts["run"]) == (2, "drift", retrained["id"])
+    record = loop.governor("pumps").read()
+    assert record.findings == () and record.lease is None
+    assert [(line.cause, line.outcome) for line in record.lines if line.admitted] == [("drift", "published")]
+    assert "drift" in loop.command("fleetloop", "history", "pumps")
+    assert len(team_loop.notes.of("drift")) == 1
+    event = loop.ask("events/filter", filter={"event": {"name": ["fleetloop.drift"]}})["events"][0]["occurred"]
+    lines = [line for line in loop.log(retrained["id"]) if line["message"].startswith("retrain pumps, cause: drift")]
+    first_line = lines[0]["timestamp"]  # of the flow itself: the worker's own words come before
+    seconds = (datetime.fromisoformat(first_line) - datetime.fromisoformat(event)).total_seconds()
+    with capsys.disabled():
+        print(f"\nfrom event to the run's first line: {seconds:.1f} s")
+
+
+def test_the_pages_of_both_runs_lead_to_all_that_an_operator_asks_for(team_loop, drifted):
+    loop, (watched, retrained, *_) = team_loop.loop, drifted
+    judged, made = loop.artifacts(watched), loop.artifacts(retrained["id"])
+    report = links_of(judged["pumps-judgement"])["Evidently report"]
+    assert "root_metric_" in shown(report)  # as Evidently draws it
+    assert links_of(made["pumps-governor"])["Evidently report"] == report and "cause: drift" in made["pumps-governor"]
+    links = links_of(made["pumps-report"])
+    assert set(links) == {
+        "Lap report", "Model card", "Data Docs of the contract", "Comparison in figures",
+        "Evidently report of the newest judgement",
+    }  # fmt: skip
+    assert all(shown(address) for address in links.values())
+    figures = [address for key, address in made.items() if key.startswith("pumps-figure-")]
+    assert figures and all("<svg" in shown(address) for address in figures)
+    assert "log_loss" in made["pumps-gates"] and "candidate" in made["pumps-against-champion"]
+    assert "average precision" in made["pumps-scores"] and "train_sequence@pumps" in made["pumps-dvc-lock"]
+    assert "```diff" in made["pumps-dvc-lock"] and "| cause | drift |" in made["pumps-report"]
+    (branch,) = git(loop.root, "branch", "--list", "retrain/*", "--format=%(refname:short)").splitlines()
+    assert "dvc.lock" in git(loop.root, "diff", "--name-only", f"main...{branch}")
+
+
+def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted, tmp_path):
+    loop, (*_, first, since) = team_loop.loop, drifted
+    fetch(loop.store, champion(loop.store, "pumps"), tmp_path / "second")
+    loop.command("fleetloop", "data", "simulate", "pumps", "--days", "14")
+    sides = read_sides(Place(loop.root), "pumps")
     held_out = sides.loc[sides["side"] == "test", "device"]
-    before, after = (field(folder, bundle, "LATER") for bundle in (first, folder / "data/pumps/export/bundle"))
+    before, after = (field(loop, bundle, "LATER") for bundle in (first, tmp_path / "second"))
     assert average_precision(after, held_out, since) > average_precision(before, held_out, since) + 0.1
+
+
+def test_a_past_span_is_judged_step_by_step_and_what_is_done_is_skipped(team_loop, drifted):
+    loop, end = team_loop.loop, drifted[-1].floor("D")
+    span = [f"{end - pd.Timedelta(days=days):%Y-%m-%d}" for days in (28, 0)]
+    command = ["fleetloop", "backfill", "pumps", "data/pumps/field", "--from", span[0], "--to", span[1]]
+    tickets, record = loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()
+    first = loop.command(*command, "--every-days", "14", "--max-parallel", "2")
+    assert "2 judgements, 2 of them made now" in first
+    again = loop.start("backfill-pumps", start=span[0], stop=span[1], every_days=14)["id"]
+    state = loop.end_of(again)
+    assert "2 judgements, 0 of them made now" in state["message"], loop.log(again)
+    assert span[1] in loop.artifacts(again)["pumps-backfill"]
+    (loop.root / ".fleetloop" / "backfill" / "pumps" / span[1] / "done.json").unlink()
+    assert "2 judgements, 1 of them made now" in loop.command(*command, "--every-days", "14")
+    assert (loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()) == (tickets, record)
+
+
+WORSE = {"use_cases.pumps.train.sequence.steps": 1, "use_cases.pumps.train.baseline.trees": 1}
+
+
+def test_a_candidate_that_does_not_win_is_held_in_words_and_figures(team_loop, drifted):
+    loop = team_loop.loop
+    edit(loop.root, **WORSE)
+    commit_all(loop.root, "worse")
+    run = loop.start("retrain-pumps", cause="hand")["id"]
+    state = loop.end_of(run)
+    assert (state["name"], state["type"]) == ("Held", "FAILED"), loop.log(run)
+    assert "of the champion (release 2)" in state["message"] and "release 2 stays champion" in state["message"]
+    assert champion(loop.store, "pumps").version == 2
+    assert loop.governor("pumps").read().line_of(run).outcome == "held"
+    (note,) = team_loop.notes.of("held")
+    assert (note["sentence"], note["cause"]) == (state["message"], "hand")
+    made = loop.artifacts(run)
+    assert "pumps-gates" in made and "candidate" in made["pumps-against-champion"]
+    assert "Data Docs of the contract" in links_of(made["pumps-report"])  # though DVC had no reason to make them anew

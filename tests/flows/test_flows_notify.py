@@ -1,43 +1,24 @@
 """Notes go out as plain JSON; an address that does not answer stops nothing and betrays no secret."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
 
 from flows.notify import notify
 from flows.why import Why
+from tests.builders.notes import note_taker
 
 WHY = Why("drift", "ada", "run-1")
 
 
 @pytest.fixture
-def hook():
-    """An address, and the notes that it was sent."""
-    got = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook", got
-    server.shutdown()
-    server.server_close()
+def notes():
+    with note_taker() as found:
+        yield found
 
 
-def test_a_note_says_what_whose_why_and_in_which_run(hook, monkeypatch, tmp_path):
-    address, got = hook
-    monkeypatch.setenv("FLEETLOOP_WEBHOOK", f"{address}, {address}")
+def test_a_note_says_what_whose_why_and_in_which_run(notes, monkeypatch, tmp_path):
+    monkeypatch.setenv("FLEETLOOP_WEBHOOK", f"{notes.address}, {notes.address}")
     assert notify(tmp_path, "held", ["pumps"], "it is worse", WHY, report="http://x") == 2
-    note = got[0]
+    note = notes[0]
     assert note["time"].startswith("20") and note.pop("time")
     assert note == {
         "kind": "held", "use_cases": ["pumps"], "sentence": "it is worse", "cause": "drift", "run": "run-1",
@@ -55,3 +36,15 @@ def test_an_address_that_does_not_answer_is_a_warning_without_its_path(address, 
     monkeypatch.setenv("FLEETLOOP_WEBHOOK", address)
     assert notify(tmp_path, "ticket", ["pumps"], "stuck", WHY) == 0
     assert "could not be told of a ticket" in caplog.text and "secret" not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["held", "drift", "ticket", "failure"])
+def test_a_block_of_prefect_tells_whom_it_is_configured_for(kind, notes, prefect_server, monkeypatch, tmp_path):
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    said = {"text": "{{subject}}: {{body}}"}
+    CustomWebhookNotificationBlock(name="ops", url=notes.address, json_data=said).save("operators", overwrite=True)
+    monkeypatch.setenv("FLEETLOOP_NOTIFY", "custom-webhook/operators, custom-webhook/nobody")
+    assert notify(tmp_path, kind, ["pumps"], "flow rose", WHY) == 1  # a block that is not there stops nothing
+    assert notes == [{"text": f"fleetloop: {kind} of pumps: flow rose"}]

@@ -64,12 +64,13 @@ def test_a_model_s_param_reruns_only_from_its_training_on_and_so_does_a_killed_s
     assert ran == ["train_sequence@pumps", "evaluate@pumps", "export@pumps"]
 
 
-def test_a_gate_that_says_no_ends_with_1_and_the_sentence_and_the_report_stays(own, prefect_server):
+def test_a_gate_that_says_no_ends_with_1_and_the_sentence_and_champion_and_report_stay(own, prefect_server):
+    first = publish(open_store(Place(own)), "pumps", own / "data/pumps/export/bundle", {})
     edit(own, **{"use_cases.pumps.evaluate.gates": [{"metric": "log_loss", "at_most": 1e-6}]})
     done = subprocess.run(["fleetloop", "run"], cwd=own, env=child_environment(own), capture_output=True, text=True)
     assert done.returncode == 1 and "export@pumps" in done.stderr and "Traceback" not in done.stderr
     assert (own / ".fleetloop/pumps/report.html").exists()
-    assert champion(open_store(Place(own)), "pumps") is None
+    assert champion(open_store(Place(own)), "pumps") == first
 
 
 def test_retrain_takes_the_new_raw_files_in_and_publishes_a_higher_version(own, prefect_server):

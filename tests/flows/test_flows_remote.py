@@ -6,20 +6,9 @@ import pytest
 
 from flows.remote import pull, push
 from pipelines.errors import DataError, ParamsError, StoreError
-from tests.builders.remotes import clone, commit, new_remote, processes_below, sh, team_checkout
+from tests.builders.remotes import clone, new_remote, processes_below, sh, team_checkout
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def team(s3, tmp_path_factory):
-    """A lap that was made, committed and pushed."""
-    folder = team_checkout(tmp_path_factory.mktemp("team") / "checkout", new_remote())
-    sh(folder, "dvc", "repro", "--quiet")
-    commit(folder, "Lap")
-    sh(folder, "git", "push", "--quiet", "origin", "main")
-    push(folder)
-    return folder
 
 
 def test_another_machine_takes_data_and_results_and_repro_runs_nothing(team, tmp_path):

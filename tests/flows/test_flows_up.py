@@ -3,97 +3,23 @@
 import ast
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 
 import pytest
 import yaml
 
-from flows.governor import Drift, Ledger
+from flows.governor import Drift
 from flows.guard import marked
 from flows.up import control
-from flows.up.deploy import deploy, deployments
+from flows.up.deploy import deployments
 from flows.up.plan import Plan, environment
-from pipelines.files import Place
-from pipelines.params import load_params
-from pipelines.release import open_store
 from tests.builders.laps import edit
+from tests.builders.loops import until, up
 from tests.builders.stub import ROOT, stub_checkout
-
-TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
-
-
-def until(happened, seconds=150):
-    deadline = time.monotonic() + seconds
-    while not (found := happened()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.5)
-    return found
-
-
-def three_ports():
-    """The first of three free ports in a row."""
-    for first in range(21000, 60000, 7):
-        try:
-            for port in range(first, first + 3):
-                socket.create_server(("127.0.0.1", port)).close()
-            return first
-        except OSError:
-            continue
-    raise AssertionError("no free ports")
-
-
-class Loop:
-    """A running `fleetloop up`, asked over its API."""
-
-    def __init__(self, root, plan):
-        self.root, self.plan = root, plan
-
-    def ask(self, path, **body):
-        """Asks again where SQLite is busy (503), as Prefect's own client does."""
-        url, data = f"{self.plan.server_url}/api/{path}", json.dumps(body).encode()
-        left = 20
-        while True:
-            try:
-                request = urllib.request.Request(url, data, {"content-type": "application/json"})
-                with urllib.request.urlopen(request) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as error:
-                left -= 1
-                if error.code != 503 or not left:
-                    raise
-                time.sleep(1)
-
-    def runs(self, deployment):
-        return self.ask("flow_runs/filter", deployments={"name": {"any_": [deployment]}}, sort="START_TIME_DESC")
-
-    def ended(self, deployment, least=1):
-        """The deployment's runs that were not waiting for their schedule, once there are so many and all have ended."""
-        asked = [run for run in self.runs(deployment) if not run["auto_scheduled"]]
-        return asked if len(asked) >= least and all(run["state"]["type"] in TERMINAL for run in asked) else None
-
-    def start(self, deployment, **parameters):
-        found = self.ask("deployments/filter", deployments={"name": {"any_": [deployment]}})[0]
-        return self.ask(
-            f"deployments/{found['id']}/create_flow_run", parameters=parameters, state={"type": "SCHEDULED"}
-        )
-
-    def emit(self, times):
-        event = "from prefect.events import emit_event\n"
-        event += f"for _ in range({times}): emit_event('fleetloop.drift', "
-        event += "resource={'prefect.resource.id': 'fleetloop.use-case.a'}, payload={'use_case': 'b'})\n"
-        subprocess.run([sys.executable, "-c", event], env=environment(self.plan), check=True)
-
-    def governor(self):
-        limits = load_params(self.root).use_case("a").retrain
-        return Ledger(open_store(Place(self.root)), "a", limits)
 
 
 @pytest.fixture(scope="module")
@@ -103,18 +29,10 @@ def loop(tmp_path_factory):
     text = (root / "dvc.yaml").read_text().replace("{root}", str(root))
     (root / "dvc.yaml").write_text(text)
     edit(root, **{"use_cases.a.retrain": {"cool_down_h": 0}})
-    shutil.copytree(ROOT / "infra", root / "infra")
     for name in ("edge", "pipelines", "flows"):
         (root / name).symlink_to(ROOT / name)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("PREFECT_API_URL", "PREFECT_HOME"):
-            patch.delenv(name, raising=False)
-        plan = control.start(root, "127.0.0.1", three_ports(), "", print)
-        try:
-            deploy(plan)
-            yield Loop(root, plan)
-        finally:
-            control.stop(root)
+    with up(root) as found:
+        yield found
 
 
 @pytest.mark.slow

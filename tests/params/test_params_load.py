@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.errors import ParamsError
 from pipelines.params import load_params
@@ -23,6 +24,13 @@ def edited(tmp_path):
 
 def test_the_shipped_params_load():
     assert set(load_params(ROOT).use_cases) >= {"pumps", "turbofan"}
+
+
+@pytest.mark.parametrize(("block", "other"), [("release", {}), ("retrain", {"new_rows": 1000})])
+def test_the_shipped_use_case_shows_what_holds_where_nothing_is_stated(block, other):
+    stated = yaml.safe_load((ROOT / "params.yaml").read_text())["use_cases"]["pumps"][block]
+    unstated = getattr(load_params(ROOT).use_cases["turbofan"], block).model_dump()
+    assert stated == unstated | other
 
 
 def test_features_take_channels_and_period_from_the_dataset():
