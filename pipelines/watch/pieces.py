@@ -39,14 +39,10 @@ class Pieces:
 
 
 def cut(frame: pd.DataFrame, channels: Sequence[str], calendar: Calendar, most: int | None = None) -> Pieces:
-    """Pieces of a frame sorted by device and time, with channels and `<channel>.measured`; the newest `most` pieces.
-
-    Rows later than the calendar's newest are left out: a past moment is judged with a reference that reaches beyond it.
-    """
+    """Pieces of a frame sorted by device and time, with channels and `<channel>.measured`; the newest `most` pieces."""
     index = (calendar.slot(frame["time"]) - calendar.newest - 1) // calendar.window
-    oldest = min(int(index.min()), -1)
-    first = oldest if most is None else max(oldest, -most)
-    kept = (index >= first) & (index < 0)
+    first = int(index.min()) if most is None else max(int(index.min()), -most)
+    kept = index >= first
     codes, names = pd.factorize(frame["device"].to_numpy()[kept], sort=True)
     shape = (len(names), -first)
     place = codes.astype(np.int64) * shape[1] + index[kept] - first

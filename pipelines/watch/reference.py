@@ -19,10 +19,11 @@ from pipelines.watch.field_log import NONE_REJECTED, FieldLog
 SIDE = "calibration"
 
 
-def reference_frame(place: Place, use_case: str, model: str) -> pd.DataFrame:
-    """Grid rows of the calibration devices with the model's answers and what came of them; see `measure`.
+def reference_frame(place: Place, use_case: str, model: str, until: pd.Timestamp) -> pd.DataFrame:
+    """Grid rows of the calibration devices up to a moment, with the model's answers and what came of them.
 
-    Raises DataError where the evaluation does not know the model.
+    The champion may be younger than the moment that is judged: what was measured after it is left out. See `measure`.
+    Raises DataError where the evaluation does not know the model, or nothing was measured by then.
     """
     predictions = read_predictions(place, use_case)
     rules = read_decisions(place, use_case)
@@ -31,7 +32,10 @@ def reference_frame(place: Place, use_case: str, model: str) -> pd.DataFrame:
             f"the log's decisions are by model {model!r}, which the evaluation of {use_case!r} does not know; "
             f"it has {', '.join(sorted(rules))}"
         )
-    scored = predictions[predictions["side"] == SIDE].sort_values(["device", "time"], ignore_index=True)
+    known = (predictions["side"] == SIDE) & (predictions["time"] <= until)
+    if not known.any():
+        raise DataError(f"{use_case} was evaluated on rows after {until:%Y-%m-%d} alone; judge a later moment")
+    scored = predictions[known].sort_values(["device", "time"], ignore_index=True)
     fresh = np.ones(len(scored), dtype=np.bool_)
     fresh[1:] = (scored["device"].to_numpy()[1:] != scored["device"].to_numpy()[:-1]) | (
         np.diff(scored["segment"].to_numpy()) != 0

@@ -91,7 +91,7 @@ def read_sides(place: Place, use_case: str, case: UseCaseSpec, field: FieldLog, 
     seen = log_frame(field, spec, channels, case.task)
     table = field.devices if len(field.devices) else _devices(place, case.dataset)
     cohorts = cohorts_of(sorted(seen["device"].unique()), table, moment)
-    reference = reference_frame(place, use_case, model_of(field))
+    reference = reference_frame(place, use_case, model_of(field), seen["time"].max())
     seen = masked(seen, read_masks(place, use_case), cohorts)
     return Sides(seen, reference, past_of(place, use_case, seen), channels, cohorts, table)
 

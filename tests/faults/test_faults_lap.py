@@ -12,6 +12,7 @@ from pipelines.release import champion, open_store
 from tests.builders.remotes import processes_below
 from tests.builders.servers import PrefectServer
 from tests.builders.stub import environment, stub_checkout
+from tests.faults.table import cases
 
 pytestmark = pytest.mark.slow
 
@@ -59,8 +60,8 @@ def next_lap_is_whole(folder, server):
     assert (folder / "data/raw/d/x").read_text() == "one\n" and not list(folder.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("step", ["left", "export"])
-def test_a_worker_killed_while_a_stage_runs(server, tmp_path, step):
+@cases("worker", "killed with -9")
+def test_a_worker_killed_while_a_stage_runs(server, tmp_path, fault, step):
     folder = stub_checkout(tmp_path / "c", **{step: STAGES[step]})
     lap = start(folder, server)
     until(lap, step)

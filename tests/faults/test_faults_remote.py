@@ -6,6 +6,7 @@ from flows.remote import pull, push
 from pipelines.errors import StoreError
 from tests.builders.remotes import clone, new_remote, processes_below, sh, team_checkout
 from tests.builders.trouble import trouble_before
+from tests.faults.table import cases
 
 pytestmark = pytest.mark.slow
 
@@ -18,9 +19,9 @@ def between(s3):
         yield found
 
 
-@pytest.mark.parametrize("fault", ["killed", "hangs", "refuses"])
+@cases("DVC remote", "killed", "hangs", "refuses", at="while it gives")
 def test_a_remote_that_fails_while_it_gives_leaves_nothing_half_and_the_next_pull_goes_on(
-    team, between, tmp_path, monkeypatch, fault
+    team, between, tmp_path, monkeypatch, fault, step
 ):
     trouble, address = between
     other = clone(team, tmp_path / "other")
@@ -34,9 +35,9 @@ def test_a_remote_that_fails_while_it_gives_leaves_nothing_half_and_the_next_pul
     assert "Running stage" not in sh(other, "dvc", "repro")
 
 
-@pytest.mark.parametrize("fault", ["killed", "hangs", "refuses"])
+@cases("DVC remote", "killed", "hangs", "refuses", at="while it takes")
 def test_a_remote_that_fails_while_it_takes_loses_nothing_and_the_next_push_goes_on(
-    s3, between, tmp_path, monkeypatch, fault
+    s3, between, tmp_path, monkeypatch, fault, step
 ):
     """The raw files and the results stay here; what a label costs to make is not made twice."""
     trouble, address = between

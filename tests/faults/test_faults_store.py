@@ -10,6 +10,7 @@ from pipelines.errors import StoreError
 from pipelines.release import champion, fetch, publish
 from pipelines.release.s3 import S3Store
 from tests.builders.trouble import trouble_before
+from tests.faults.table import cases
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +59,7 @@ def files_of(store, folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
-@pytest.mark.parametrize("fault", ["killed", "hangs", "refuses"])
-@pytest.mark.parametrize("step", STEPS)
+@cases("release store", "killed", "hangs", "refuses")
 def test_a_store_that_fails_for_good_leaves_the_old_champion_and_the_next_publish_goes_on(
     stores, between, tmp_path, step, fault
 ):
@@ -77,8 +77,7 @@ def test_a_store_that_fails_for_good_leaves_the_old_champion_and_the_next_publis
     assert direct.get("releases/pumps/00000003.json") is None
 
 
-@pytest.mark.parametrize("fault", ["stutters", "loses"])
-@pytest.mark.parametrize("step", STEPS)
+@cases("release store", "stutters", "loses")
 def test_a_store_that_fails_once_is_asked_again_and_nothing_is_done_twice(stores, between, tmp_path, step, fault):
     troubled, direct = stores
     publish(direct, "pumps", bundle(tmp_path / "old", OLD), {})
