@@ -1,6 +1,7 @@
 """Photograph Prefect's pages of the newest retraining on the server of `fleetloop up` (`make screenshots`).
 
-docs/runs.png: the list of runs. docs/run-page.png: the newest finished run's artifacts, as an operator sees them.
+docs/runs.png: the list of runs. docs/run-page.png: the newest reported run's graph and artifacts, as an operator sees
+them. docs/run-papers.png: its parameters and the links to its papers. docs/run-gates.png: its gates.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def main(root: Path = ROOT, docs: Path = ROOT / "docs") -> int:
     if plan is None or browser is None:
         print("nothing to photograph: `fleetloop up` does not run here" if plan is None else "no Chromium here")
         return 1
-    run = newest_run(f"{plan.server_url}/api")
+    api = f"{plan.server_url}/api"
+    run = newest_run(api)
     if run is None:
         print("no run has ended yet; start one from the UI or by `prefect deployment run retrain/retrain-pumps`")
         return 1
@@ -42,6 +44,9 @@ def main(root: Path = ROOT, docs: Path = ROOT / "docs") -> int:
         page.goto(f"{plan.server_url}/runs/flow-run/{run}")
         page.get_by_text("Artifacts", exact=True).last.click(timeout=WAIT_MS)
         _picture(page, docs / "run-page.png")
+        for name, artifact in (("run-papers", "report"), ("run-gates", "gates")):
+            page.goto(f"{plan.server_url}/artifacts/artifact/{artifact_of(api, run, artifact)}")
+            _picture(page, docs / f"{name}.png")
         chromium.close()
     return 0
 
@@ -52,14 +57,25 @@ def _picture(page: Any, path: Path) -> None:
 
 
 def newest_run(api: str) -> str | None:
-    """The newest run of `retrain` that made a report."""
-    body = {"artifacts": {"key": {"like_": "-report"}}, "sort": "CREATED_DESC", "limit": 1}
+    """The newest run that made a report."""
+    found = _artifacts(api, {"key": {"like_": "-report"}})
+    return str(found[0]["flow_run_id"]) if found else None
+
+
+def artifact_of(api: str, run: str, name: str) -> str:
+    """The address's end of an artifact of a run: its report, its gates."""
+    found = _artifacts(api, {"key": {"like_": f"-{name}"}, "flow_run_id": {"any_": [run]}})
+    return str(found[0]["id"])
+
+
+def _artifacts(api: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    body = {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1}
     request = urllib.request.Request(
         f"{api}/artifacts/filter", json.dumps(body).encode(), {"content-type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:
         found: list[dict[str, Any]] = json.load(answer)
-    return str(found[0]["flow_run_id"]) if found else None
+    return found
 
 
 if __name__ == "__main__":

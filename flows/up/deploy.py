@@ -1,9 +1,13 @@
-"""Deployments and automations of one checkout: infra/prefect.yaml for every active use case, infra/automations.yaml."""
+"""Deployments and automations of one checkout: infra/prefect.yaml for every active use case, infra/automations.yaml.
+
+`fleetloop up` brings them to its own server; `python -m flows.up.deploy`, in the checkout, to that of PREFECT_API_URL.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import re
 import subprocess
 import sys
@@ -12,8 +16,10 @@ from typing import Any
 
 import yaml
 
+from flows.environment import child_environment
 from flows.up.plan import POOL, Plan, environment
-from pipelines.errors import StoreError
+from pipelines.errors import ParamsError, StoreError
+from pipelines.files import write_bytes
 from pipelines.params import load_params
 
 PATTERN = "pumps"
@@ -36,22 +42,27 @@ def deployments(written: dict[str, Any], use_cases: list[str]) -> dict[str, Any]
 
 
 def deploy(plan: Plan) -> list[str]:
-    """Bring the server's deployments and automations to what the files say; the deployments' names.
+    """As `deploy_to`, on the server of `fleetloop up`."""
+    return deploy_to(Path(plan.root), f"{plan.server_url}/api", environment(plan))
+
+
+def deploy_to(root: Path, api: str, settings: dict[str, str]) -> list[str]:
+    """Bring a server's deployments and automations to what the files say; the deployments' names.
 
     Those of use cases that are no longer active are deleted: they would go on firing. Raises StoreError with Prefect's
     own words where it refuses.
     """
-    root = Path(plan.root)
     written = yaml.safe_load((root / "infra" / "prefect.yaml").read_text())
     wanted = deployments(written, list(load_params(root).active.use_cases))
     names = [str(entry["name"]) for entry in wanted["deployments"]]
     automations = yaml.safe_load((root / "infra" / "automations.yaml").read_text())["automations"]
-    asyncio.run(_prepare(f"{plan.server_url}/api", names, automations))
+    asyncio.run(_prepare(api, names, automations))
     file = root / ".fleetloop" / "up" / "prefect.yaml"
-    file.write_text(yaml.safe_dump(wanted, sort_keys=False))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(file, yaml.safe_dump(wanted, sort_keys=False).encode())
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
-        cwd=root, env=environment(plan), capture_output=True, text=True,
+        cwd=root, env=settings | {"PREFECT_API_URL": api}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[-400:]
@@ -95,3 +106,16 @@ async def _prepare(url: str, names: list[str], automations: list[dict[str, Any]]
             for old in await client.read_automations_by_name(written["name"]):
                 await client.delete_automation(old.id)
             await client.create_automation(AutomationCore.model_validate(written))
+
+
+def main() -> None:
+    """The working directory's checkout, on the server of a team. Raises ParamsError where none is named."""
+    api = os.environ.get("PREFECT_API_URL")
+    if not api:
+        raise ParamsError("PREFECT_API_URL names no server; set it to the team's, as http://127.0.0.1:4200/api")
+    root = Path.cwd()
+    print("deployments:", ", ".join(deploy_to(root, api, child_environment(root))))
+
+
+if __name__ == "__main__":
+    main()

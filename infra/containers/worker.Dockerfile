@@ -28,7 +28,8 @@ ENV PATH=/venv/bin:$PATH \
     DVC_NO_ANALYTICS=1 \
     GX_ANALYTICS_ENABLED=false \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
-    NUMBA_CACHE_DIR=/cache/numba
+    NUMBA_CACHE_DIR=/cache/numba \
+    DVC_SITE_CACHE_DIR=/cache/dvc
 USER 10001
 WORKDIR /work
 CMD ["prefect", "worker", "start", "--pool", "fleetloop", "--type", "process"]

@@ -46,6 +46,18 @@ def test_every_service_answers_and_a_second_up_changes_nothing(loop):
 
 
 @pytest.mark.slow
+def test_a_team_s_server_gets_the_same_deployments_by_the_compose_file_s_command(loop):
+    command = yaml.safe_load((ROOT / "infra/compose/compose.yaml").read_text())["services"]["deployments"]["command"]
+    before = {entry["name"] for entry in loop.ask("deployments/filter")}
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=loop.root, env=environment(loop.plan), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert {entry["name"] for entry in loop.ask("deployments/filter")} == before
+    assert len(loop.ask("automations/filter")) == 3  # the heartbeat's, and a drift trigger a use case
+
+
+@pytest.mark.slow
 def test_a_burst_of_drift_events_makes_one_retraining(loop, capsys):
     loop.governor().found([Drift("f", "flow rose", datetime.now(UTC))])
     began = datetime.now(UTC)
