@@ -119,7 +119,8 @@ def _contract(root: Path, use_case: str, dataset: str) -> None:
 
 def _gates(use_case: str, path: Path) -> None:
     rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
-    create_table_artifact([_flat(row) for row in rows], key=_key(use_case, "gates"), description=f"Gates of {use_case}")
+    told = [{"verdict": "passed" if row["passed"] else "failed", "because": row["reason"]} for row in rows]
+    create_table_artifact(told, key=_key(use_case, "gates"), description=f"Gates of {use_case}")
 
 
 def _scores(use_case: str, path: Path) -> None:

@@ -65,6 +65,7 @@ def start(root: Path, host: str, port: int, database: str, say: Callable[[str], 
     for name in ("up", "prefect", "pages", "evidently"):
         (root / ".fleetloop" / name).mkdir(parents=True, exist_ok=True)
     write_bytes(folder / "plan.json", plan.to_json().encode())
+    (folder / "plan.json").chmod(0o600)  # a database's address holds its password
     with (folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.up.supervise", str(root)],

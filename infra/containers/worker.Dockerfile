@@ -29,7 +29,7 @@ ENV PATH=/venv/bin:$PATH \
     GX_ANALYTICS_ENABLED=false \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     NUMBA_CACHE_DIR=/cache/numba \
-    DVC_SITE_CACHE_DIR=/cache/dvc
+    DVC_SITE_CACHE_DIR=/tmp/dvc
 USER 10001
 WORKDIR /work
 CMD ["prefect", "worker", "start", "--pool", "fleetloop", "--type", "process"]

@@ -36,6 +36,7 @@ ENOUGH = {  # for a null with some power, and for models that know the fleet
     "datasets.pumps.simulate.life_days": 24.0,
     "use_cases.pumps.split.calibration": 0.3,
     "use_cases.pumps.watch.window": 96,
+    "use_cases.pumps.retrain": {"cool_down_h": 0, "new_rows": 1000},
     "use_cases.pumps.train.baseline.trees": 100,
     "use_cases.pumps.train.sequence.hidden": 16,
     "use_cases.pumps.train.sequence.steps": 200,

@@ -149,6 +149,11 @@ class Loop:
         found = self.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}})
         return {artifact["key"]: str(artifact["data"]) for artifact in found}
 
+    def artifact(self, run: str, key: str) -> str:
+        """The address's end of one of them."""
+        wanted = {"flow_run_id": {"any_": [run]}, "key": {"any_": [key]}}
+        return str(self.ask("artifacts/filter", artifacts=wanted)[0]["id"])
+
     def emit(self, times: int, use_case: str = "a") -> None:
         """Drift events whose payload names another use case."""
         event = "from prefect.events import emit_event\n"

@@ -47,7 +47,7 @@ ROWS = (
     Row("server", "not there", ("the start",), "one line, nothing begins"),
     Row("server", "killed, on the full stack", ("train",), "restarted; the run goes on and publishes once"),
     Row("database", "locked", ("export",), "waited for"),
-    Row("database", "killed, on the full stack", ("after train",), "back, the run goes on and publishes once"),
+    Row("database", "killed, on the full stack", ("train",), "back, the run goes on and publishes once"),
     Row("the world", "the same event again", ("after it all",), "declined: no second retraining"),
     Row("the world", "the same schedule again", ("after it all",), "declined: no second retraining"),
 )

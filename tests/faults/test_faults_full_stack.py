@@ -71,19 +71,19 @@ def test_a_worker_killed_with_9_while_it_trains(loop):
     until(lambda: loop.service("worker").healthy and loop.service("worker").pid != worker)
 
 
-def test_a_server_and_a_database_that_die_in_one_lap(team_loop, loop, postgres):
+def test_a_database_and_a_server_that_die_in_one_lap(team_loop, loop, postgres):
     """They come back, and the run that was in flight ends as if nothing had been."""
     before, raw, runs = champion(loop.store, "pumps"), raw_files(loop), len(begun(loop))
     run = loop.start("retrain-pumps", cause="hand")["id"]
     reaches(loop, run, "gru")
-    os.kill(loop.service("server").pid, signal.SIGKILL)
-    until(lambda: loop.service("server").healthy)
     if postgres is not None:
         postgres.crash()
         time.sleep(5)
         postgres.start()
     else:
         lock_for(loop.root / ".fleetloop/prefect/prefect.db", 8)
+    os.kill(loop.service("server").pid, signal.SIGKILL)
+    until(lambda: loop.service("server").healthy)
     state = loop.end_of(run)
     assert state["name"] == "Completed", loop.log(run)
     assert champion(loop.store, "pumps").version == before.version + 1

@@ -1,5 +1,7 @@
 """The loop closes by itself, as a team runs it: field log, report, event, automation, retraining, release or hold."""
 
+import shutil
+import sys
 import urllib.request
 from datetime import datetime
 
@@ -93,11 +95,40 @@ def test_the_pages_of_both_runs_lead_to_all_that_an_operator_asks_for(team_loop,
     assert all(shown(address) for address in links.values())
     figures = [address for key, address in made.items() if key.startswith("pumps-figure-")]
     assert figures and all("<svg" in shown(address) for address in figures)
-    assert "log_loss" in made["pumps-gates"] and "candidate" in made["pumps-against-champion"]
+    assert "log loss" in made["pumps-gates"] and "candidate" in made["pumps-against-champion"]
     assert "average precision" in made["pumps-scores"] and "train_sequence@pumps" in made["pumps-dvc-lock"]
     assert "```diff" in made["pumps-dvc-lock"] and "| cause | drift |" in made["pumps-report"]
     branch = f"retrain/pumps/{retrained['id']}"
     assert "dvc.lock" in git(loop.root, "diff", "--name-only", f"main...{branch}")
+
+
+def test_an_operator_sees_it_in_a_real_browser(team_loop, drifted):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium here (.ci/run installs it where it may)")
+    from playwright.sync_api import expect, sync_playwright
+
+    loop, run = team_loop.loop, drifted[1]["id"]
+    (loop.root / "docs").mkdir(exist_ok=True)
+    loop.command(sys.executable, "infra/screenshots.py")
+    assert {path.name for path in (loop.root / "docs").glob("*.png") if path.stat().st_size > 20_000} == {
+        "runs.png", "run-page.png", "run-papers.png", "run-gates.png",
+    }  # fmt: skip
+    with sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        page.goto(f"{loop.plan.server_url}/runs/flow-run/{run}")
+        page.get_by_text("Parameters", exact=True).last.click()
+        expect(page.get_by_text('"drift"').first).to_be_visible()
+        page.get_by_text("Artifacts", exact=True).last.click()
+        for name in ("governor", "gates", "scores", "against-champion", "dvc-lock", "report", "figure-reliability"):
+            expect(page.get_by_text(f"pumps-{name}", exact=True).last).to_be_visible()
+        page.goto(f"{loop.plan.server_url}/artifacts/artifact/{loop.artifact(run, 'pumps-gates')}")
+        expect(page.get_by_text("on the test devices").first).to_be_visible()
+        page.goto(f"{loop.plan.server_url}/artifacts/artifact/{loop.artifact(run, 'pumps-report')}")
+        page.goto(page.get_by_role("link", name="Lap report").get_attribute("href"))
+        expect(page.get_by_text("Gates").first).to_be_visible()
 
 
 def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted, tmp_path):

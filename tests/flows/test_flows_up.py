@@ -46,6 +46,13 @@ def test_every_service_answers_and_a_second_up_changes_nothing(loop):
 
 
 @pytest.mark.slow
+def test_the_schedules_plan_their_runs(loop):
+    for name in ("lap", "watch-a", "retrain-b"):
+        planned = until(lambda name=name: [run for run in loop.runs(name) if run["auto_scheduled"]])
+        assert {run["state"]["type"] for run in planned} == {"SCHEDULED"}
+
+
+@pytest.mark.slow
 def test_a_team_s_server_gets_the_same_deployments_by_the_compose_file_s_command(loop):
     command = yaml.safe_load((ROOT / "infra/compose/compose.yaml").read_text())["services"]["deployments"]["command"]
     before = {entry["name"] for entry in loop.ask("deployments/filter")}

@@ -33,22 +33,26 @@ def unshare():
         pytest.skip(f"no mount namespace here: {tried.stderr.strip()}")
 
 
-def settings(image, cache):
-    """ENV of a container file, with its cache folder elsewhere."""
+def settings(image, root):
+    """ENV of a container file, with its writable folders below `root`."""
     pairs = " ".join(rest for name, rest in instructions(image) if name == "ENV").split()
     found = dict(re.fullmatch(r"(\w+)=(.*)", pair).groups() for pair in pairs if not pair.startswith("PATH="))
-    return {name: value.replace("/cache", str(cache)) for name, value in found.items()}
+    return {name: re.sub("^/(cache|tmp)", rf"{root}/\1", value) for name, value in found.items()}
 
 
 def test_a_lap_writes_nowhere_but_where_the_worker_s_container_lets_it(unshare, tmp_path):
-    work, cache = stub_checkout(tmp_path / "work"), tmp_path / "cache"
-    cache.mkdir()
+    work, others = stub_checkout(tmp_path / "work"), tmp_path / "others"
+    (others / "tmp").mkdir(parents=True)
     subprocess.run(["dvc", "config", "--local", "core.no_scm", "true"], cwd=work, check=True)
-    environment = child_environment(work) | settings(ROOT / "infra/containers/worker.Dockerfile", cache)
-    environment |= {"TMPDIR": str(cache), "HOME": "/home/fleetloop", "PYTHONPATH": os.pathsep.join(map(str, [ROOT]))}
+    environment = child_environment(work) | settings(ROOT / "infra/containers/worker.Dockerfile", others)
+    environment |= {
+        "TMPDIR": str(others / "tmp"),
+        "HOME": "/home/fleetloop",
+        "PYTHONPATH": os.pathsep.join(map(str, [ROOT])),
+    }
     done = subprocess.run(
-        ["unshare", "--mount", "bash", "-c", CONFINE, "confine", str(work), str(cache), sys.executable],
+        ["unshare", "--mount", "bash", "-c", CONFINE, "confine", str(work), str(others), sys.executable],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (work / "data/a/export/bundle/manifest.json").exists() and (cache / "dvc").is_dir()
+    assert (work / "data/a/export/bundle/manifest.json").exists() and (others / "tmp" / "dvc").is_dir()
