@@ -85,7 +85,8 @@ def _beside(figure: str, candidate: float | None, champion: float | None) -> dic
 def _about(lap: Lap, papers: Path, use_case: str, dataset: str) -> None:
     """Parameters, cause, data, and links to the papers."""
     facts = {"use case": use_case, "cause": lap.why.cause, "run by": lap.why.facts().get("by", "")}
-    facts |= {"dataset": dataset, "checkout": str(lap.root), "compared with the champion": str(not lap.replace).lower()}
+    where = str(lap.root.relative_to(lap.home)) if lap.root != lap.home else "the checkout itself"
+    facts |= {"dataset": dataset, "made in": where, "compared with the champion": str(not lap.replace).lower()}
     there = Place(papers)
     links = {
         "Lap report": there.untracked(use_case, "report").with_suffix(".html"),

@@ -165,11 +165,14 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 def postgres() -> Iterator[Postgres | None]:
     """A PostgreSQL server; None where this machine has no PostgreSQL."""
     binaries = programs()
-    server = None if binaries is None else Postgres(binaries)
-    if server is not None:
+    if binaries is None:
+        yield None
+        return
+    server = Postgres(binaries)
+    try:
         server.start()
-    yield server
-    if server is not None:
+        yield server
+    finally:
         server.remove()
 
 
