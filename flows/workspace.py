@@ -78,12 +78,13 @@ def open_workspace(home: Path, name: str, datasets: Iterable[str]) -> Path:
     if (home / "dvc.lock").exists() and not (folder / "dvc.lock").exists():
         shutil.copyfile(home / "dvc.lock", folder / "dvc.lock")
     share_cache(home, folder)
-    for dataset in datasets:
-        raw = Place(home).raw(dataset)
+    _dvc(folder, "checkout", "--quiet", "--allow-missing")
+    for dataset in datasets:  # after the checkout: the committed pointer knows nothing of files that came since
+        raw, mine = Place(home).raw(dataset), Place(folder).raw(dataset)
         if not raw.is_dir():
             raise DataError(f"{raw} does not exist; bring its files by `fleetloop data add {dataset} FOLDER`")
-        shutil.copytree(raw, Place(folder).raw(dataset))  # no links: a vendor may go on writing into a file
-    _dvc(folder, "checkout", "--quiet", "--allow-missing")
+        shutil.rmtree(mine, ignore_errors=True)
+        shutil.copytree(raw, mine)  # no links: a vendor may go on writing into a file
     return folder
 
 

@@ -1,7 +1,5 @@
 """The loop closes by itself, as a team runs it: field log, report, event, automation, retraining, release or hold."""
 
-import shutil
-import sys
 import urllib.request
 from datetime import datetime
 
@@ -102,35 +100,6 @@ def test_the_pages_of_both_runs_lead_to_all_that_an_operator_asks_for(team_loop,
     assert "dvc.lock" in git(loop.root, "diff", "--name-only", f"main...{branch}")
 
 
-def test_an_operator_sees_it_in_a_real_browser(team_loop, drifted):
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no Chromium here (.ci/run installs it where it may)")
-    from playwright.sync_api import expect, sync_playwright
-
-    loop, run = team_loop.loop, drifted[1]["id"]
-    (loop.root / "docs").mkdir(exist_ok=True)
-    loop.command(sys.executable, "infra/screenshots.py")
-    assert {path.name for path in (loop.root / "docs").glob("*.png") if path.stat().st_size > 20_000} == {
-        "runs.png", "run-page.png", "run-papers.png", "run-gates.png",
-    }  # fmt: skip
-    with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
-        page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
-        page.goto(f"{loop.plan.server_url}/runs/flow-run/{run}")
-        page.get_by_text("Parameters", exact=True).last.click()
-        expect(page.get_by_text('"drift"').first).to_be_visible()
-        page.get_by_text("Artifacts", exact=True).last.click()
-        for name in ("governor", "gates", "scores", "against-champion", "dvc-lock", "report", "figure-reliability"):
-            expect(page.get_by_text(f"pumps-{name}", exact=True).last).to_be_visible()
-        page.goto(f"{loop.plan.server_url}/artifacts/artifact/{loop.artifact(run, 'pumps-gates')}")
-        expect(page.get_by_text("on the test devices").first).to_be_visible()
-        page.goto(f"{loop.plan.server_url}/artifacts/artifact/{loop.artifact(run, 'pumps-report')}")
-        page.goto(page.get_by_role("link", name="Lap report").get_attribute("href"))
-        expect(page.get_by_text("Gates").first).to_be_visible()
-
-
 def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted, tmp_path):
     loop, (*_, first, since) = team_loop.loop, drifted
     fetch(loop.store, champion(loop.store, "pumps"), tmp_path / "second")
@@ -139,22 +108,6 @@ def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted,
     held_out = sides.loc[sides["side"] == "test", "device"]
     before, after = (field(loop, bundle, "LATER") for bundle in (first, tmp_path / "second"))
     assert average_precision(after, held_out, since) > average_precision(before, held_out, since) + 0.1
-
-
-def test_a_past_span_is_judged_step_by_step_and_what_is_done_is_skipped(team_loop, drifted):
-    loop, end = team_loop.loop, drifted[-1].floor("D")
-    span = [f"{end - pd.Timedelta(days=days):%Y-%m-%d}" for days in (28, 0)]
-    command = ["fleetloop", "backfill", "pumps", "data/pumps/field", "--from", span[0], "--to", span[1]]
-    tickets, record = loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()
-    first = loop.command(*command, "--every-days", "14", "--max-parallel", "2")
-    assert "2 judgements, 2 of them made now" in first
-    again = loop.start("backfill-pumps", start=span[0], stop=span[1], every_days=14)["id"]
-    state = loop.end_of(again)
-    assert "2 judgements, 0 of them made now" in state["message"], loop.log(again)
-    assert span[1] in loop.artifacts(again)["pumps-backfill"]
-    (loop.root / ".fleetloop" / "backfill" / "pumps" / span[1] / "done.json").unlink()
-    assert "2 judgements, 1 of them made now" in loop.command(*command, "--every-days", "14")
-    assert (loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()) == (tickets, record)
 
 
 WORSE = {"use_cases.pumps.train.sequence.steps": 1, "use_cases.pumps.train.baseline.trees": 1}

@@ -12,7 +12,7 @@ import yaml
 
 from flows.governor import Drift, Ledger, utc_now
 from flows.ground import ground_of
-from flows.workspace import workspaces
+from flows.workspace import open_workspace, workspaces
 from pipelines.files import Place
 from pipelines.params import load_params
 from pipelines.release import champion, history, open_store
@@ -110,6 +110,18 @@ def test_a_run_in_its_workspace_leaves_the_checkout_alone_and_a_branch_where_rep
     subprocess.run(["dvc", "repro", "-q", "export@b"], cwd=folder, env=environment(), check=True)
     assert repro_runs(folder) == []
     assert champion(open_store(Place(folder)), "a").version == 1
+
+
+def test_raw_files_that_came_after_the_committed_pointer_are_taken_in(tmp_path):
+    folder = with_history(stub_checkout(tmp_path / "c"))
+    for content in ("one\n", "two\n"):
+        (folder / "data/raw/d/x").unlink()
+        (folder / "data/raw/d/x").write_text(content)
+        subprocess.run(["dvc", "add", "-q", "data/raw/d"], cwd=folder, env=environment(), check=True)
+        if content == "one\n":
+            git(folder, "add", ".")
+            git(folder, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "pointer")
+    assert (open_workspace(folder, "run-1", ["d"]) / "data/raw/d/x").read_text() == "two\n"
 
 
 def test_without_git_the_workspace_stays_as_a_folder_where_repro_runs_nothing(prefect_server, tmp_path):
