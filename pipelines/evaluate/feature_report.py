@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,23 @@ from numpy.typing import NDArray
 
 from pipelines.files import Place, write_bytes
 from pipelines.report.page import Cell, Fact, Figure, Page, Section, Table
-from pipelines.train import Windows, load_models, load_windows
+from pipelines.train import Trees, Windows, load_trees, load_windows
 
 SAMPLE = 20_000
 """Train rows that the page stands on."""
 SHOWN, ALIKE = 20, 0.98
 
 
-def describe(train: Windows, gain: Mapping[str, float]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Described:
+    """table: of `describe`. names and r (n, n): the most useful features, and |correlation| of each with each."""
+
+    table: pd.DataFrame
+    names: list[str]
+    r: NDArray[np.float64]
+
+
+def describe(train: Windows, gain: Mapping[str, float]) -> Described:
     """A line a feature, most useful first: missing, mean, sd, min, max, nearest (the feature most like it), |r|, gain.
 
     gain: share of each feature in what LightGBM learnt; empty before it did. Train rows alone are looked at, and
@@ -31,51 +41,59 @@ def describe(train: Windows, gain: Mapping[str, float]) -> pd.DataFrame:
     mean = np.where(known, table, 0.0).sum(axis=1) / count
     away = np.where(known, table - mean[:, None], 0.0)
     sd = np.sqrt((away**2).sum(axis=1) / count)
-    nearest, alike = _nearest(away, sd)
+    r = _correlation(away, sd)
+    other = r - np.eye(len(r)) * r
+    alike = other.max(axis=1)
     found = pd.DataFrame({"feature": names, "missing": 1.0 - known.mean(axis=1), "mean": mean, "sd": sd})
     found["min"] = np.where(known, table, np.inf).min(axis=1)
     found["max"] = np.where(known, table, -np.inf).max(axis=1)
-    found["nearest"] = [names[i] if r > 0 else "" for i, r in zip(nearest, alike, strict=True)]
+    found["nearest"] = [names[i] if value > 0 else "" for i, value in zip(other.argmax(axis=1), alike, strict=True)]
     found["r"] = alike
     found["gain"] = [gain.get(name, 0.0) for name in names]
-    return found.sort_values(["gain", "missing"], ascending=[False, True], kind="stable", ignore_index=True)
+    found = found.sort_values(["gain", "missing"], ascending=[False, True], kind="stable")
+    top = found.index[:SHOWN].to_numpy()
+    return Described(found.reset_index(drop=True), [names[i] for i in top], r[np.ix_(top, top)])
 
 
-def _nearest(away: NDArray[np.float64], sd: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(F,) of each feature the other one that is most like it, and their |correlation|; 0 where either never moves."""
+def _correlation(away: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, F) |correlation| of features (F, n) less their mean; 0 where either never moves."""
     scaled = away / np.where(sd > 0, sd, 1.0)[:, None]
-    r = np.abs(scaled @ scaled.T) / scaled.shape[1]
-    np.fill_diagonal(r, 0.0)
-    return r.argmax(axis=1), np.minimum(r.max(axis=1), 1.0)
+    found: NDArray[np.float64] = np.minimum(np.abs(scaled @ scaled.T) / scaled.shape[1], 1.0)
+    return found
 
 
-def feature_page(use_case: str, found: pd.DataFrame, gain: Mapping[str, float]) -> Page:
-    """The page of `describe`."""
-    useless = int((found["gain"] == 0).sum()) if gain else 0
+def feature_page(use_case: str, described: Described, gain: Mapping[str, float], left_out: Mapping[str, str]) -> Page:
+    """The page of `describe`. left_out: feature -> why it was left out of the trees."""
+    from pipelines.report import figures  # matplotlib: only where it draws
+
+    found = described.table
+    used = int((found["gain"] > 0).sum())
     alike = int((found["r"] >= ALIKE).sum())
     said = f"{len(found)} features; {alike} have one that is nearly the same (|r| of {ALIKE} or more)"
-    said += f"; LightGBM used {len(found) - useless} of them" if gain else "; no model was trained yet"
+    said += f"; LightGBM used {used} of them" if gain else "; no model was trained yet"
     facts = (
         Fact("features", str(len(found))),
-        Fact("unused", str(useless) if gain else "-", "by LightGBM"),
+        Fact("unused", str(len(found) - used) if gain else "-", "by LightGBM"),
+        Fact("left out", str(len(left_out)) if gain else "-", "before training"),
         Fact("missing", f"{found['missing'].mean():.1%}", "of all values"),
     )
-    blocks: list[Table | Figure] = []
+    useful: list[Table | Figure] = []
     if gain:
-        from pipelines.report.figures import importance  # matplotlib: only where it draws
-
-        top = {name: share for name, share in gain.items() if share > 0}
-        svg = importance([("baseline", "LightGBM", top)])
-        blocks.append(
-            Figure("usefulness", svg, "Share of each feature in what LightGBM learnt on train: the gain of its splits.")
-        )
-    blocks.append(_table("Most useful" if gain else "Features", found.head(SHOWN)))
-    blocks.append(_table("Least useful" if gain else "The rest", found.tail(SHOWN)))
+        svg = figures.importance([("baseline", "LightGBM", gain)])
+        useful.append(Figure("usefulness", svg, "Share of each in what LightGBM learnt on train: gain of its splits."))
+    useful.append(_table("Most useful" if gain else "Features", found.head(SHOWN)))
+    useful.append(_table("Least useful" if gain else "The rest", found.tail(SHOWN)))
+    if left_out:
+        rows = tuple((Cell(name), Cell(why, "muted")) for name, why in left_out.items())
+        useful.append(Table("Left out before training", ("feature", "because, over the train rows"), rows, words=2))
+    drawn = figures.likeness(described.names, described.r)
     doubles = found[found["r"] > 0].sort_values("r", ascending=False, kind="stable").head(SHOWN)
-    blocks.append(_table("Most alike", doubles))
+    alikes = (Figure("likeness", drawn, "|Correlation| of the first features."), _table("Most alike", doubles))
     silent = found.sort_values("missing", ascending=False, kind="stable").head(SHOWN)
-    blocks.append(_table("Most often missing", silent))
-    return Page(f"Features of {use_case}", "fleetloop", Cell(said), facts, (Section("Features", (), tuple(blocks)),))
+    bars = figures.shares_missing(silent["feature"].tolist(), silent["missing"].to_numpy())
+    gone = (Figure("missing", bars, "Where values are missing most often."), _table("Most often missing", silent))
+    sections = (Section("Use", (), tuple(useful)), Section("Likeness", (), alikes), Section("Missing", (), gone))
+    return Page(f"Features of {use_case}", "fleetloop", Cell(said), facts, sections)
 
 
 def _table(title: str, rows: pd.DataFrame) -> Table:
@@ -94,21 +112,22 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
     return Table(title, columns, lines, words=2)
 
 
-def feature_files(use_case: str, train: Windows, gain: Mapping[str, float]) -> dict[str, bytes]:
-    """The report's files by name: index.html, features.csv."""
+def feature_files(use_case: str, train: Windows, model: Trees | None) -> dict[str, bytes]:
+    """The report's files by name: index.html, features.csv. model: where there is one yet."""
     from pipelines.report.render import to_html
 
-    found = describe(train, gain)
-    csv: str = found.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return {"features.csv": csv.encode(), "index.html": to_html(feature_page(use_case, found, gain)).encode()}
+    gain = model.importance() if model else {}
+    described = describe(train, gain)
+    page = feature_page(use_case, described, gain, model.useless.reasons() if model else {})
+    csv: str = described.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return {"features.csv": csv.encode(), "index.html": to_html(page).encode()}
 
 
 def write_feature_report(place: Place, use_case: str) -> str:
     """Write .fleetloop/<use case>/features/{index.html,features.csv}, before there is a model too; the page's path."""
     trained = (place.room(use_case, "train") / "baseline" / "model.txt").is_file()
-    trained = trained and (place.room(use_case, "train") / "sequence" / "model.json").is_file()
-    gain = load_models(place, use_case)["baseline"].importance() if trained else {}
+    model = load_trees(place, use_case) if trained else None
     folder = place.untracked(use_case, "features")
-    for name, content in feature_files(use_case, load_windows(place, use_case, "train"), gain).items():
+    for name, content in feature_files(use_case, load_windows(place, use_case, "train"), model).items():
         write_bytes(folder / name, content)
     return str(folder / "index.html")

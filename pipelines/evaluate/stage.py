@@ -19,7 +19,7 @@ from pipelines.params import load_params
 from pipelines.report.page import Figure, Page
 from pipelines.report.render import to_html, to_markdown
 from pipelines.split import stream_aligned
-from pipelines.train import Model, load_models, load_windows
+from pipelines.train import Model, load_models, load_trees, load_windows
 
 
 def main(place: Place, name: str) -> None:
@@ -36,7 +36,7 @@ def main(place: Place, name: str) -> None:
     page = model_card(scores, found, ask, {m: models[m].importance() for m in CANDIDATES}, _curves(place, name))
     _write(place, name, scores, found, page, _truth(scores, models, ask))
     with replacing_folder(place.room(name, "evaluate") / "features") as folder:
-        for file, content in feature_files(name, windows("train"), models["baseline"].importance()).items():
+        for file, content in feature_files(name, windows("train"), load_trees(place, name)).items():
             (folder / file).write_bytes(content)
 
 

@@ -109,6 +109,34 @@ def importance(found: Sequence[tuple[str, str, Mapping[str, float]]], top: int =
     return svg(figure, "importance", "Importance")
 
 
+def likeness(names: Sequence[str], r: Array) -> str:
+    """A square a pair of features, the darker the nearer their |correlation| r (n, n) is to 1."""
+    figure, (axis,) = panels(7.2, 6.4)
+    for i in range(len(names)):
+        for j in range(len(names)):
+            shade = float(r[i, j])
+            axis.broken_barh([(j + 0.05, 0.9)], (i + 0.05, 0.9), color=colour("accent"), alpha=shade, linewidth=0)
+    middle = np.arange(len(names)) + 0.5
+    axis.set_xticks(middle, names, rotation=90)
+    axis.set_yticks(middle, names)
+    axis.grid(False)
+    axis.tick_params(labelcolor=colour("ink"))
+    axis.set(xlim=(0, len(names)), ylim=(len(names), 0))
+    return svg(figure, "likeness", "How alike features are")
+
+
+def shares_missing(names: Sequence[str], missing: Array) -> str:
+    """A bar a feature: the share of rows in which it is missing; names and missing (n,), the largest first."""
+    figure, (axis,) = panels(7.2, 0.9 + 0.24 * len(names))
+    axis.barh(list(names)[::-1], missing[::-1], color=colour("quiet"), height=0.62, linewidth=0)
+    axis.grid(False)
+    axis.grid(True, axis="x", color=colour("line"), linewidth=0.8)
+    axis.tick_params(axis="y", labelcolor=colour("ink"))
+    axis.xaxis.set_major_formatter(lambda v, _: f"{v:.0%}")
+    axis.set(xlabel="share of rows without a value")
+    return svg(figure, "missing", "Missing values")
+
+
 def training_curves(curves: Sequence[tuple[str, str, Mapping[str, tuple[Array, Array]]]]) -> str:
     """A panel a model. curves: (model, label with its x axis, split -> (step, loss))."""
     figure, axes = panels(4.9 * len(curves), 3.4, len(curves))

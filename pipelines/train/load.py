@@ -125,6 +125,11 @@ def load_models(place: Place, use_case: str) -> dict[str, Model]:
     }
 
 
+def load_trees(place: Place, use_case: str) -> Trees:
+    """The trained LightGBM model alone."""
+    return Trees.load(place.room(use_case, "train") / "baseline", f"dvc repro train_baseline@{use_case}")
+
+
 def _on_side(targets: pd.DataFrame, side: Side | None) -> NDArray[np.bool_]:
     if side is None:
         return np.ones(len(targets), dtype=np.bool_)

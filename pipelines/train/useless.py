@@ -28,6 +28,11 @@ class Useless:
     def names(self) -> frozenset[str]:
         return frozenset((*self.missing, *self.constant, *self.duplicates))
 
+    def reasons(self) -> dict[str, str]:
+        """Each feature, and why nothing can be learnt from it."""
+        found = dict.fromkeys(self.missing, "never known") | dict.fromkeys(self.constant, "constant")
+        return found | {name: f"repeats {other}" for name, other in self.duplicates.items()}
+
     def to_dict(self) -> dict[str, object]:
         """As model.json holds it."""
         return {"missing": list(self.missing), "constant": list(self.constant), "duplicates": self.duplicates}

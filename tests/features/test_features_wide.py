@@ -45,9 +45,9 @@ def test_a_folder_that_holds_something_is_not_written_over(place: Place, tmp_pat
 
 
 def test_the_report_names_the_useful_the_alike_and_the_missing(place: Place) -> None:
-    found = feature_report.describe(load_windows(place, "lives", "train"), {"age": 0.7, "flow.mean.8": 0.3}).set_index(
-        "feature"
-    )
+    described = feature_report.describe(load_windows(place, "lives", "train"), {"age": 0.7, "flow.mean.8": 0.3})
+    assert described.names[0] == "age" and described.r[0, 0] == pytest.approx(1)
+    found = described.table.set_index("feature")
     assert list(found.index[:2]) == ["age", "flow.mean.8"]
     assert found.loc["pressure.range.3", "missing"] < 0.2 and 0 <= found["r"].min() <= found["r"].max() <= 1
     page = Path(feature_report.write_feature_report(place, "lives")).read_text()
