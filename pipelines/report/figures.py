@@ -132,7 +132,7 @@ def shares_missing(names: Sequence[str], missing: Array) -> str:
     axis.grid(False)
     axis.grid(True, axis="x", color=colour("line"), linewidth=0.8)
     axis.tick_params(axis="y", labelcolor=colour("ink"))
-    axis.xaxis.set_major_formatter(lambda v, _: f"{v:.0%}")
+    axis.xaxis.set_major_formatter(lambda v, _: f"{v:.1%}")
     axis.set(xlabel="share of rows without a value")
     return svg(figure, "missing", "Missing values")
 
