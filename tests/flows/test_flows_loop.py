@@ -110,6 +110,22 @@ def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted,
     assert average_precision(after, held_out, since) > average_precision(before, held_out, since) + 0.1
 
 
+def test_a_past_span_is_judged_step_by_step_and_what_is_done_is_skipped(team_loop, drifted):
+    loop, end = team_loop.loop, drifted[-1].floor("D")
+    span = [f"{end - pd.Timedelta(days=days):%Y-%m-%d}" for days in (28, 0)]
+    command = ["fleetloop", "backfill", "pumps", "data/pumps/field", "--from", span[0], "--to", span[1]]
+    tickets, record = loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()
+    first = loop.command(*command, "--every-days", "14", "--max-parallel", "2")
+    assert "2 judgements, 2 of them made now" in first
+    again = loop.start("backfill-pumps", start=span[0], stop=span[1], every_days=14)["id"]
+    state = loop.end_of(again)
+    assert "2 judgements, 0 of them made now" in state["message"], loop.log(again)
+    assert span[1] in loop.artifacts(again)["pumps-backfill"]
+    (loop.root / ".fleetloop" / "backfill" / "pumps" / span[1] / "done.json").unlink()
+    assert "2 judgements, 1 of them made now" in loop.command(*command, "--every-days", "14")
+    assert (loop.command("fleetloop", "tickets", "pumps"), loop.governor("pumps").read()) == (tickets, record)
+
+
 WORSE = {"use_cases.pumps.train.sequence.steps": 1, "use_cases.pumps.train.baseline.trees": 1}
 
 
