@@ -18,6 +18,7 @@ from typing import Any
 from fleetloop_edge.mapping import SourceMap
 from pipelines.errors import DataError, ParamsError
 from pipelines.ingest import books, store
+from pipelines.ingest.chain import chains, write_chain
 from pipelines.ingest.commit import Change, finish
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder
@@ -29,7 +30,7 @@ from pipelines.ingest.report import report
 from pipelines.ingest.runs import Extent, Runs, columns_of
 from pipelines.ingest.source_files import RawFile, files_of
 from pipelines.ingest.state import read_state, renewed
-from pipelines.ingest.workers import workers
+from pipelines.ingest.workers import Each, workers
 from pipelines.params import Compute, DatasetSpec
 
 WORK = ".ingest"
@@ -91,7 +92,7 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
         decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
     runs.flush()
     with workers(compute) as each:
-        written = list(each(write_part, _jobs(run, runs, staged)))
+        written = _written(each, run, _jobs(run, runs, staged))
     old = run.stored.entries if run.stored and not run.plan.anew else {}
     entries = {**old, **{f"{part.name}.parquet": part.entry for part in written}}
     entries = {name: entry for name, entry in sorted(entries.items()) if entry is not None}
@@ -140,18 +141,30 @@ def _decode(run: Run, runs: Runs, key: str, file: RawFile) -> Decoded:
     return decode_file(file, source, run.maps[key], version, channels, runs, run.cutoffs)
 
 
+def _written(each: Each, run: Run, jobs: list[Job]) -> list[Written]:
+    """jobs: of all parts, untouched ones too. Those without counters stand each for itself."""
+    state = read_state(run.base)
+    void = [key in run.plan.void for key in zip(state["parts"]["source"], state["parts"]["file"], strict=True)]
+    dropped = set(state["parts"]["part"][void])
+    touched = [job for job in jobs if job.extents or job.name in dropped]
+    touched.sort(key=lambda job: _size(job.extents), reverse=True)
+    if not any(job.columns.counters for job in jobs):
+        return list(each(write_part, touched))
+    found = each(write_chain, chains(touched, jobs, state["counters"]))
+    return [part for some in found for part in some]
+
+
 def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:
+    """Of all parts, new and stored."""
     index = _noted(run.work, runs.index().text())
     replaced = _noted(run.work, json.dumps(sorted(run.plan.void)))
     storage = run.dataset.storage
     new: dict[str, list[Extent]] = {store.part_name(*part, storage): extents for part, extents in runs.parts.items()}
-    held = read_state(run.base)["parts"]
-    void = [key in run.plan.void for key in zip(held["source"], held["file"], strict=True)]
-    touched = sorted({*new, *held["part"][void]}, key=lambda part: _size(new.get(part, ())), reverse=True)
+    every = {*new, *read_state(run.base)["parts"]["part"]}
     columns = columns_of(run.dataset, run.maps)
     return [
         Job(part, tuple(new.get(part, ())), index, replaced, run.base, staged, columns, run.dataset.period_s)
-        for part in touched
+        for part in sorted(every)
     ]
 
 

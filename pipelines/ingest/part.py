@@ -7,7 +7,8 @@ decoded, so that later news is judged as if everything had come at once.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Job:
     staged: Path  # where new files are written, by their names in the tables folder
     columns: Columns
     period_s: float
+    carried: Mapping[tuple[str, str], float] = field(default_factory=dict)  # see `chain`
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def write_part(job: Job) -> Written:
     lost = np.flatnonzero(status != KEPT)
     spare = rows.copied(order[lost])
     kept = rows.chosen(order[status == KEPT] if len(lost) else order)
-    counted = _counted(kept, job.columns)
+    counted = _counted(kept, job)
     if len(spare):
         table = beside(said(spare, job.columns.channels), came_from(spare))
         write_parquet(_path(job, SPARE), table.append_column("_status", pa.array(status[lost])))
@@ -83,13 +85,13 @@ def write_part(job: Job) -> Written:
     return Written(job.name, entry, _losers(spare, status[lost]), state)
 
 
-def _counted(kept: PartRows, columns: Columns) -> dict[str, pd.DataFrame]:
+def _counted(kept: PartRows, job: Job) -> dict[str, pd.DataFrame]:
     """What counters did; their increments take the places of what they showed."""
-    if not columns.counters or not len(kept):
+    if not job.columns.counters or not len(kept):
         return {}
     from pipelines.ingest.totals import count  # numba: only where it computes
 
-    return {"counters": count(kept, columns)}
+    return {"counters": count(kept, job.columns, job.carried)}
 
 
 def _write(job: Job, kept: PartRows) -> dict[str, Any]:

@@ -39,7 +39,13 @@ TABLES = {
     "lost": pa.schema([_PART, ("device", pa.string()), ("duplicates", pa.int64()), ("conflicts", pa.int64())]),
     "jumps": pa.schema([_PART, ("device", pa.string()), ("at", MOMENT), ("by", pa.float64())]),
     "counters": pa.schema(
-        [_PART, ("device", pa.string()), ("channel", pa.string()), *((name, pa.int64()) for name in COUNTER)]
+        [
+            _PART,
+            ("device", pa.string()),
+            ("channel", pa.string()),
+            *((name, pa.int64()) for name in COUNTER),
+            ("shown", pa.float64()),
+        ]
     ),
     "steps": pa.schema(
         [

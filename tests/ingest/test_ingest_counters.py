@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,59 @@ def test_a_clock_that_jumps_is_in_the_report(tmp_path: Path) -> None:
     here.spec = here.spec.model_copy(update={"storage": here.spec.storage.model_copy(update={"span": "all"})})
     report = here.ingest()
     assert list(report["clock_jumps"]) == ["p"] and report["clock_jumps"]["p"][0]["by_s"] == 7200.0
+
+
+DAY = 86_400
+
+
+def daily() -> DatasetSpec:
+    return metered().model_copy(update={"storage": metered().storage.model_copy(update={"span": "day"})})
+
+
+LATE = st.lists(
+    st.tuples(st.sampled_from("pq"), st.integers(0, 5), st.sampled_from([1, 2]), st.integers(0, 40_000)),
+    min_size=2,
+    max_size=12,
+    unique_by=lambda row: row[:3],
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=LATE.flatmap(st.permutations), cut=st.integers(1, 11))
+def test_a_counter_goes_on_over_the_border_of_a_span_whatever_came_first(
+    rows: list[tuple[str, int, int, int]], cut: int
+) -> None:
+    lines = [(device, T + day * DAY + 60 * minute, 1e6 + wh) for device, day, minute, wh in rows]
+    told: dict[tuple[str, int], float] = {}
+    last: dict[str, float] = {}
+    for device, at, total in sorted(lines):
+        step = increment(last.get(device, math.nan), total, 0.0)[0] / 1000
+        told[device, at] = float(np.float32(step)) if 0 <= step <= 50 else math.nan
+        last[device] = total
+    cut = min(cut, len(lines) - 1)
+    made, pieces = [], {"0.csv": lines[:cut], "1.csv": lines[cut:]}
+    with tempfile.TemporaryDirectory() as folder:
+        for order in (["0.csv", "1.csv"], ["1.csv", "0.csv"]):
+            here = Checkout(Path(folder) / order[0], daily())
+            for name in order:
+                here.write(name, table(pieces[name], "device,t,wh"))
+                here.ingest()
+            made.append(here.files())
+        frame = read_rows(here.place, "some")
+    assert made[0] == made[1]
+    times = [int(time.timestamp()) for time in frame["time"]]
+    ours = dict(zip(zip(frame["device"], times, strict=True), frame["energy"].astype(float).tolist(), strict=True))
+    assert repr(sorted(ours.items())) == repr(sorted(told.items()))
+
+
+def test_late_rows_rewrite_their_span_and_the_next_that_counts_on(tmp_path: Path) -> None:
+    here = Checkout(tmp_path, daily())
+    for day in (0, 1, 4, 5):
+        here.write(f"{day}.csv", table([("p", T + day * DAY, 1000 * day)], "device,t,wh"))
+    here.ingest()
+    before = here.files()
+    here.write("3.csv", table([("p", T + 3 * DAY, 3000)], "device,t,wh"))
+    here.ingest()
+    assert counted(here) == [None, 1.0, 2.0, 1.0, 1.0]
+    rows = [name for name, content in here.files().items() if "rows/bucket" in name and before.get(name) != content]
+    assert [Path(name).stem for name in sorted(rows)] == ["2023-11-18", "2023-11-19"]
