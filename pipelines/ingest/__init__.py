@@ -1,5 +1,6 @@
 """Raw payloads of any vendor to rows, events, labels, devices and quarantine."""
 
+from pipelines.ingest.clocks import ahead as clocks_ahead
 from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.guess_yaml import guess_dataset
 from pipelines.ingest.ingest import ingest
@@ -31,6 +32,7 @@ __all__ = [
     "Retirement",
     "bucket_of",
     "channels_of",
+    "clocks_ahead",
     "compile_source",
     "guess_dataset",
     "ingest",

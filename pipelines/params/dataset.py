@@ -64,6 +64,7 @@ class Contract(Frozen):
     flat_rows_max: int | None = None  # longest run of one equal value in a channel
     turned_share_max: float | None = Field(None, ge=0, le=1)  # rows of a device received before an earlier one
     ahead_s_max: float | None = Field(None, ge=0)  # how far a device's clock may run ahead of receipt
+    skew_s_max: float | None = Field(None, ge=0)  # a device's clock against the fleet's, ahead or behind
     delay_s_max: float | None = Field(None, ge=0)  # median time from measuring to receipt, of a device
     stale_s_max: float | None = Field(None, ge=0)  # a device fell silent: its last row before the fleet's last receipt
     fresh_s_max: float | None = Field(None, ge=0)  # the fleet's last receipt before now; judged where `now` is known

@@ -57,6 +57,7 @@ _DEVICE_RULES = {  # name: column, key of the contract, whether the limit is the
     "rate": ("rate", "rate_min", True),
     "turned_share": ("turned_share", "turned_share_max", False),
     "ahead_s": ("ahead_s", "ahead_s_max", False),
+    "skew_s": ("skew_s", "skew_s_max", False),
     "delay_s": ("delay_s", "delay_s_max", False),
     "stale_s": ("stale_s", "stale_s_max", False),
 }
@@ -136,6 +137,7 @@ _SAYS: dict[str, _Says] = {
     "rate": lambda r, v, d: f"device {d!r} sent {v:.1%} of the rows that its period promises, at least {r.limit:.1%}",
     "turned_share": lambda r, v, d: f"{v:.2%} of device {d!r}'s rows came out of order, limit {r.limit:.2%}",
     "ahead_s": lambda r, v, d: f"the clock of device {d!r} runs {v:g} s ahead of receipt, limit {r.limit:g} s",
+    "skew_s": lambda r, v, d: f"the clock of device {d!r} is {v:g} s off the fleet's, limit {r.limit:g} s",
     "delay_s": lambda r, v, d: f"rows of device {d!r} arrive {v:g} s late (median), limit {r.limit:g} s",
     "stale_s": lambda r, v, d: f"device {d!r} was last heard {v:g} s before the newest receipt, limit {r.limit:g} s",
     "longest_flat": lambda r, v, d: (
@@ -154,6 +156,7 @@ _NEXT = {
     "rate": "look for files that never came, or lower {key} in params.yaml",
     "turned_share": "look at the gateway's buffer, or raise {key} in params.yaml",
     "ahead_s": "set the device's clock, correct it in the source's mapping, or raise {key} in params.yaml",
+    "skew_s": "set the device's clock, correct it in the source's mapping, or raise {key} in params.yaml",
     "delay_s": "look at the way the rows take, or raise {key} in params.yaml",
     "stale_s": "look whether the device still sends, or raise {key} in params.yaml",
     "longest_flat": "look at the sensor, or raise {key} in params.yaml",

@@ -2,7 +2,8 @@
 
 channels: one line, `<channel>.lowest`, `.highest` (of the kept rows) and `.missing_share`. devices: one line a device:
 rows, longest_gap_s, rate (rows over those that its period promises), turned_share (rows received before one that was
-measured earlier), ahead_s (how far its clock runs ahead of receipt), delay_s (median), stale_s (last row before the
+measured earlier), ahead_s (how far its clock runs ahead of receipt), skew_s (how far it is off the fleet's, see
+`ingest.clocks`; 0 where its receipt is computed, not told), delay_s (median), stale_s (last row before the
 dataset's last receipt), and `<channel>.longest_flat` (rows of one equal value). dataset: one line of shares.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipelines.ingest import clocks_ahead
 from pipelines.params import ChannelSpec, Contract
 from pipelines.validate.rows import pair_broken, rejected_rows
 
@@ -74,7 +76,9 @@ class Facts:
         """One line a device, by name."""
         found = pd.concat(self.devices, ignore_index=True).sort_values("device", ignore_index=True)
         stale = (self.last_received - found.pop("last")) / 1e6
-        return found.assign(stale_s=stale.clip(lower=0))
+        off = clocks_ahead(found[["device", "delay_min", "delay_max"]]).abs()
+        skew = found["device"].map(off).astype("float64").fillna(0.0).round(6)
+        return found.drop(columns=["delay_min", "delay_max"]).assign(skew_s=skew, stale_s=stale.clip(lower=0))
 
     def rejected_table(self) -> pd.DataFrame:
         """device, time, rule of the rejected rows, sorted."""
@@ -118,6 +122,8 @@ def device_facts(rows: pd.DataFrame, channels: tuple[str, ...], period_s: float)
         "longest_gap_s": np.maximum.reduceat(step, starts) / 1e6,
         "rate": np.minimum(np.add.reduceat(different.astype(np.int64), starts) / promised, 1.0),
         "turned_share": np.add.reduceat(_turned(received, starts, count).astype(np.int64), starts) / count,
+        "delay_min": np.minimum.reduceat(delay, starts) / 1e6,
+        "delay_max": np.maximum.reduceat(delay, starts) / 1e6,
         "ahead_s": np.maximum(-np.minimum.reduceat(delay, starts), 0) / 1e6,
         "delay_s": pd.Series(delay).groupby(codes).median().to_numpy() / 1e6,
     }

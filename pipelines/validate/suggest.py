@@ -52,6 +52,7 @@ def suggest(
         _line("flat_rows_max", max(math.ceil(flat * ROOM), 2), f"{flat} rows of one value at most"),
         _line("turned_share_max", _share(devices["turned_share"].max()), f"{devices['turned_share'].max():.2%} seen"),
         _line("ahead_s_max", *_worst(devices, "ahead_s", 1.0)),
+        _line("skew_s_max", *_worst(devices, "skew_s", 1.0)),
         _line("delay_s_max", *_worst(devices, "delay_s", 1.0)),
         *([] if history else [_line("stale_s_max", *_worst(devices, "stale_s", period_s))]),
         _line("devices_min", max(count * 9 // 10, 1), f"{count} devices"),

@@ -139,6 +139,16 @@ def test_a_device_s_clock_order_rate_and_silence_are_told():
     assert facts["rate"].tolist() == [1.0, 1.0]
 
 
+def test_a_clock_is_judged_against_the_fleet_s_where_receipt_is_told():
+    rows = contract_rows(devices=4, count=10)
+    second = pd.Timedelta(seconds=1)
+    way = pd.Series(np.arange(len(rows)) % 10, index=rows.index)
+    rows["received"] = rows["time"] + (5 + way) * second
+    rows.loc[rows["device"] == "pump-1", "received"] += 90 * second  # this one's clock is behind
+    rows.loc[rows["device"] == "pump-3", "received"] = rows["time"] + 60 * second  # computed: says nothing
+    assert seen(rows).device_table()["skew_s"].tolist() == [0.0, 90.0, 0.0, 0.0]
+
+
 def test_what_a_row_rule_rejects_is_quarantined_with_its_record_and_driven_again(tmp_path):
     place = sent(tmp_path, margin=0.0)
     ingest_main(place, "some")

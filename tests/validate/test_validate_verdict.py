@@ -93,8 +93,8 @@ def test_no_rows_at_all_is_an_error_that_points_to_the_quarantine():
 def test_every_rule_can_say_its_sentence():
     rows = contract_rows()
     pair = PairRule(name="flow_above", low="pressure", high="flow", reject=False)
-    whole = {"rate_min": 0.5, "turned_share_max": 0.1, "ahead_s_max": 1, "delay_s_max": 60, "stale_s_max": 60}
-    contract = STRICT.model_copy(update=whole | {"duplicates_share_max": 0.1, "pairs": (pair,)})
+    whole = {"rate_min": 0.5, "turned_share_max": 0.1, "ahead_s_max": 1, "skew_s_max": 1, "delay_s_max": 60}
+    contract = STRICT.model_copy(update=whole | {"stale_s_max": 60, "duplicates_share_max": 0.1, "pairs": (pair,)})
     tables = tables_of(gather("pumps", [rows], CHANNELS, contract, 3600), report_of(rows))
     rules = compile_rules("pumps", CHANNELS, contract)
     assert {rule.name for rule in rules} == set(NAMES)
