@@ -135,8 +135,9 @@ def _decode_table(
 def _in_pieces(source: SourceSpec) -> bool:
     """Whether what a record says does not depend on those around it."""
     ordered = any(time is not None and time.ambiguous == "order" for time in (source.time, source.received))
-    alone = not (source.long or source.join or source.events or source.labels or source.table.footer or ordered)
-    return alone and (source.decoder != "table" or ends_lines(source.table.encoding))
+    form = source.table
+    alone = not (source.long or source.join or source.events or source.labels or form.footer or form.multiline)
+    return alone and not ordered and (source.decoder != "table" or ends_lines(form.encoding))
 
 
 def _pieces(file: RawFile, source: SourceSpec, wanted: Needs) -> Iterator[Table]:

@@ -137,6 +137,18 @@ def without_blank(lines: Lines) -> Lines:
     return lines.pick(np.setdiff1d(np.arange(len(lines)), blank, assume_unique=True)) if blank else lines
 
 
+def across_lines(lines: Lines, quote: str) -> Lines:
+    """Lines joined where one ends inside of quotes; each has the number of its first. A quote that is never closed
+    reaches to the end."""
+    if not len(lines):
+        return lines
+    codes = np.frombuffer(lines.data, dtype=np.uint8)
+    said = np.concatenate([[0], np.cumsum(codes == ord(quote), dtype=np.int64)])
+    first = np.flatnonzero((said[lines.start] - said[lines.start[0]]) % 2 == 0)
+    last = np.append(first[1:], len(lines)) - 1
+    return Lines(lines.data, lines.encoding, lines.number[first], lines.start[first], lines.end[last])
+
+
 def without_comments(lines: Lines, mark: str) -> Lines:
     """The lines that do not begin with the mark."""
     if not mark:

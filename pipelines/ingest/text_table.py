@@ -14,7 +14,7 @@ from pipelines.ingest.cells import Numbers, plain_numbers, split_cells, split_li
 from pipelines.ingest.needs import Needs
 from pipelines.ingest.scan import Column, can_scan, scan_table
 from pipelines.ingest.table import Table, matches
-from pipelines.ingest.text import Lines, lines_of, split_unreadable, without_blank, without_comments
+from pipelines.ingest.text import Lines, across_lines, lines_of, split_unreadable, without_blank, without_comments
 from pipelines.params import TableFormat
 
 Ints = NDArray[np.int64]
@@ -114,7 +114,8 @@ class _Reader:
 
 def _parts(lines: Lines, form: TableFormat) -> tuple[Lines, Lines]:
     """The header's lines, and those of the records."""
-    lines = without_blank(lines.pick(slice(form.skip, None)))
+    lines = lines.pick(slice(form.skip, None))
+    lines = without_blank(across_lines(lines, form.quote) if form.multiline else lines)
     if not form.skip:  # what follows skipped lines is the header, be it marked as a comment
         lines = without_comments(lines, form.comment)
     rest = without_comments(lines.pick(slice(form.header, None)), form.comment)

@@ -70,9 +70,16 @@ class TableFormat(Frozen):
     columns: Names = ()  # names; where there is a header, they take the place of its own
     comment: str = ""  # lines that begin with it are no records
     quote: str = '"'
+    multiline: bool = False  # quoted cells may hold line ends; the file is then read in one piece
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'", "_"] = ""
     encoding: str = "utf-8"
+
+    @model_validator(mode="after")
+    def _quoted(self) -> TableFormat:
+        if self.multiline and not self.quote:
+            raise ValueError("multiline is of quoted cells: say quote, or leave multiline out")
+        return self
 
 
 class Spread(Frozen):

@@ -54,6 +54,26 @@ def test_a_table_without_header_quotes_and_runs_of_blanks(tmp_path: Path) -> Non
     assert cells(read_rows(here.place, "some")) == [("p", T, 1.0, 1.0), ("x1-b", T, 1.0, 3.0)]
 
 
+def test_quoted_cells_may_span_lines_where_the_table_says_so(tmp_path: Path) -> None:
+    text = f'device,t,note,pressure,flow\np,{T},"seal ""A""\n\nleaks, a little\n",1e5,1\n'
+    text += f'q,{T},"fine",1e5,\np,{T + 60},,1e5,"2"\n'
+    here = Checkout(tmp_path, dataset(table_source(table={"multiline": True})))
+    here.write("a.csv", text)
+    report = here.ingest()
+    assert report["records"] == report["accepted"] == 3
+    rows = read_rows(here.place, "some")
+    assert rows["device"].tolist() == ["p", "p", "q"] and rows["flow"].tolist()[:2] == [1.0, 2.0]
+
+
+def test_a_quote_that_is_never_closed_is_set_aside_with_what_it_swallowed(tmp_path: Path) -> None:
+    here = Checkout(tmp_path, dataset(table_source(table={"multiline": True})))
+    here.write("a.csv", f'device,t,pressure,flow\np,{T},1e5,1\nq,{T},1e5,"1\nq,{T + 60},1e5,1\n')
+    report = here.ingest()
+    assert (report["records"], report["accepted"], report["cells_quarantined"]) == (2, 2, 1)
+    (raw,) = read_quarantine(here.place, "some")["raw"]
+    assert raw.endswith(f"q,{T + 60},1e5,1".encode())
+
+
 def test_a_bad_cell_is_set_aside_and_its_record_accepted(tmp_path: Path) -> None:
     here = Checkout(tmp_path)
     here.write("a.csv", table([("p", T, "abc", 99), ("p", T + 1, 1e5, 1)]))
