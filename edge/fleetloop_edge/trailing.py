@@ -71,7 +71,7 @@ class TrailingState:
         for stat, window, signals, columns in self._of:
             value = found[stat][window]
             if stat == "deviation":
-                value = deviation(value.astype(np.float32).astype(np.float64))
+                value = deviation(value.astype(np.float64, copy=False))
             out[columns] = value[signals]
 
 

@@ -20,6 +20,7 @@ from fleetloop_edge.spec import FeatureSpec
 from pipelines.features.grid import whole_microseconds
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 CHUNK = 65_536
@@ -57,7 +58,6 @@ def compute_columns(grid: pd.DataFrame, spec: FeatureSpec, out: Float32 | None =
         if block.kind in _BLOCKS:
             _BLOCKS[block.kind](made, block)
     _core(made, [block for block in columns if block.kind == "core"])
-    _less_baseline(made, [b for b in columns if b.kind == "deviation" or b.what == "deviation"])
     return out
 
 
@@ -78,6 +78,11 @@ class _Made:
         cells = np.stack([self.grid[f"{name}.measured"].to_numpy(dtype=np.bool_) for name in self.spec.channels])
         return np.ascontiguousarray(RawSignals(self.spec).measured(cells.T).T)
 
+    @cached_property
+    def baseline(self) -> Float64:
+        """(S, n) each device's own."""
+        return own_baseline(self.values, self.births, self.spec)
+
 
 def signals(grid: pd.DataFrame, spec: FeatureSpec, births: Int) -> Float32:
     """(S, n) what the features are made of; births: (devices + 1,) each device's first row, and n."""
@@ -89,16 +94,29 @@ def signals(grid: pd.DataFrame, spec: FeatureSpec, births: Int) -> Float32:
     for first in range(0, len(grid), CHUNK):
         values[:, first : first + CHUNK] = made.apply(channels[:, first : first + CHUNK].T).T
     if spec.norms is not None and spec.norms.device_sd:
-        from pipelines.features import feature_kernels as kernels  # numba: only where it computes
-
-        own = np.arange(len(values))[:, None]
-        unit = np.array(spec.norms.device_sd, dtype=np.float64)
-        kernels.less_baseline(values.copy(), births, spec.baseline_rows, own, unit, values)
+        away = values - own_baseline(values, births, spec)
+        values[:] = away / np.array(spec.norms.device_sd)[:, None]
     return values
 
 
+def own_baseline(values: Float32, births: Int, spec: FeatureSpec) -> Float64:
+    """(S, n) of signals (S, n): the mean of each device's first values so far, `spec.baseline_rows` at most.
+
+    births: (devices + 1,) each device's first row, and n.
+    """
+    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
+
+    baseline = np.empty(values.shape)
+    kernels.own_baseline(values, births, spec.baseline_rows, baseline)
+    return baseline
+
+
 def _value(made: _Made, block: Block) -> None:
-    made.out[block.columns] = made.values  # a deviation's baseline is taken off last
+    made.out[block.columns] = made.values
+
+
+def _deviation(made: _Made, block: Block) -> None:
+    made.out[block.columns] = made.values - made.baseline
 
 
 def _missing(made: _Made, block: Block) -> None:
@@ -153,7 +171,7 @@ def _calendar(made: _Made, block: Block) -> None:
 
 _BLOCKS: dict[str, Callable[[_Made, Block], None]] = {
     "value": _value,
-    "deviation": _value,
+    "deviation": _deviation,
     "missing": _missing,
     "age": _from_grid,
     "since": _from_grid,
@@ -175,19 +193,8 @@ def _core(made: _Made, wanted: list[Block]) -> None:
     for block in wanted:
         place = np.arange(block.columns.start, block.columns.stop)
         rows[list(block.signals), lengths.index(block.rows), kernels.STATS.index(block.what)] = place
-    kernels.trailing(made.values, made.segments, np.array(lengths, dtype=np.int64), rows, made.out)
-
-
-def _less_baseline(made: _Made, wanted: list[Block]) -> None:
-    if not wanted:
-        return
-    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
-
-    unit = np.ones(len(made.values))
-    rows = np.full((len(made.values), len(wanted)), -1, dtype=np.int64)
-    for k, block in enumerate(wanted):
-        rows[list(block.signals), k] = np.arange(block.columns.start, block.columns.stop)
-    kernels.less_baseline(made.values, made.births, made.spec.baseline_rows, rows, unit, made.out)
+    own = made.baseline if any(block.what == "deviation" for block in wanted) else np.empty((0, 0))
+    kernels.trailing(made.values, own, made.segments, np.array(lengths, dtype=np.int64), rows, made.out)
 
 
 def _changes(column: pd.Series) -> NDArray[np.bool_]:

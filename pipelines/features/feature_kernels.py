@@ -33,11 +33,8 @@ def ewma(values: Float32, starts: Int, weights: Float64, first: Int, out: Float3
 
 
 @compiled  # type: ignore[untyped-decorator]
-def less_baseline(values: Float32, births: Int, rows: int, places: Int, unit: Float64, out: Float32) -> None:
-    """Take the mean of the signal's first `rows` values since the device's birth off what stands in out, in units.
-
-    places: (S, k) rows of out, -1: none. unit: (S,) what counts as 1.
-    """
+def own_baseline(values: Float32, births: Int, rows: int, out: Float64) -> None:
+    """Fill out (S, n) with the mean of the signal's first `rows` values since the device's birth; NaN before one."""
     for device in range(len(births) - 1):
         for c in range(values.shape[0]):
             count, centre, away = 0, 0.0, 0.0
@@ -48,7 +45,4 @@ def less_baseline(values: Float32, births: Int, rows: int, places: Int, unit: Fl
                         centre = x
                     away += x - centre
                     count += 1
-                baseline = centre + away / max(count, 1) if count > 0 else np.nan
-                for place in places[c]:
-                    if place >= 0:
-                        out[place, row] = (np.float64(out[place, row]) - baseline) / unit[c]
+                out[c, row] = centre + away / max(count, 1) if count > 0 else np.nan

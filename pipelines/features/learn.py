@@ -12,6 +12,7 @@ from fleetloop_edge.signals import RawSignals, Signals, regime_of, settings_of
 from fleetloop_edge.spec import FeatureSpec, Norms, Regimes
 from pipelines.errors import DataError
 from pipelines.features.clusters import find_centres
+from pipelines.features.compute import own_baseline
 
 Float = NDArray[np.float64]
 
@@ -92,14 +93,10 @@ def _statistics(raw: Float, settings: NDArray[np.float32], centres: Float, width
 
 def _device_sd(rows: pd.DataFrame, values: NDArray[np.float32], spec: FeatureSpec) -> tuple[float, ...]:
     """(S,) root mean square distance of signals from their device's own baseline."""
-    from pipelines.features import feature_kernels as kernels  # numba: only where it computes
-
     scaled = np.ascontiguousarray(Signals(spec).apply(values).T)
-    away = scaled.copy()
     begins = (rows["device"] != rows["device"].shift()) | (rows["generation"] != rows["generation"].shift())
     births = np.append(np.flatnonzero(begins.to_numpy()), len(rows))
-    own, unit = np.arange(len(scaled))[:, None], np.ones(len(scaled))
-    kernels.less_baseline(scaled, births.astype(np.int64), spec.baseline_rows, own, unit, away)
+    away = (scaled - own_baseline(scaled, births.astype(np.int64), spec)).astype(np.float32)
     known = np.isfinite(away)
     square = np.where(known, away.astype(np.float64), 0.0) ** 2
     sd = np.sqrt(square.sum(axis=1) / np.maximum(known.sum(axis=1), 1))

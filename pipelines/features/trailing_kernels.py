@@ -36,23 +36,24 @@ FIELD = (PIECE + 1) * LANES
 SUMS = 6
 COUNT, PLACES, PLACES2, SUM, SQUARES, PRODUCTS = (U(i * FIELD) for i in range(SUMS))
 """Fields of heads and of tails: as in `fleetloop_edge.trailing`."""
-BASE, APART, PLACE = (U(i * FIELD) for i in range(SUMS, SUMS + 3))
-"""Further fields of heads: the centre, how far from it the tail's lies, and the row in its piece."""
-HEADS = (SUMS + 3) * FIELD
+BASE, APART, PLACE, MEANS = (U(i * FIELD) for i in range(SUMS, SUMS + 4))
+"""Further fields of heads: the centre, how far from it the tail's lies, the row in its piece, and the window's mean."""
+HEADS = (SUMS + 4) * FIELD
 CENTRE, KNOWN, _, AWAY = (U(i * FIELD) for i in range(SUMS, SUMS + 4))
 """Further fields of tails: the centre, whether there is a value, PLACE again, and the distance from the centre."""
 TAILS = (SUMS + 4) * FIELD
-MADE = 4
-MEANS, SPREADS, SLOPES, DELTAS = (U(i * FIELD) for i in range(MADE))
-"""Fields of what is made."""
+MADE = 3
+SPREADS, SLOPES, DELTAS = (U(i * FIELD) for i in range(MADE))
+"""Fields of what is made beside the mean, which a deviation needs as a float64."""
 
 
 @compiled  # type: ignore[untyped-decorator]
-def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32) -> None:
+def trailing(values: Float32, baseline: Float64, starts: Int, lengths: Int, rows: Int, out: Float32) -> None:
     """Fill rows of out (F, n) from values (S, n).
 
-    starts: (segments + 1,) where segments begin, and n. lengths: (W,) rows, ascending. rows: (S, W, 8) the row of out
-    for each of STATS, -1: not wanted.
+    baseline: (S, n) the device's own, which deviations are from; of any shape where none is wanted. starts:
+    (segments + 1,) where segments begin, and n. lengths: (W,) rows, ascending. rows: (S, W, 8) the row of out for each
+    of STATS, -1: not wanted.
     """
     signals, longest = values.shape[0], lengths.max()
     size = max(CHUNK, 2 * longest)
@@ -69,9 +70,10 @@ def trailing(values: Float32, starts: Int, lengths: Int, rows: Int, out: Float32
             for begin in range(first, end, size):
                 stop, origin = min(begin + size, end), max(first, begin - longest)
                 side_by_side(values[mine, origin:stop], x)
+                own = baseline[mine, begin:stop]
                 for w in range(len(lengths)):
                     of, into = rows[mine, w], out[:, begin:stop]
-                    advance(x, begin - origin, begin - first, lengths[w], heads[w], tails[w], made, of, into)
+                    advance(x, begin - origin, begin - first, lengths[w], heads[w], tails[w], made, own, of, into)
                 for c in range(mine.start, mine.stop):
                     extremes(values[c, origin:stop], begin - origin, lengths, rows[c], extreme, out[:, begin:stop])
 
@@ -107,7 +109,16 @@ def begin_segment(tails: Float64, lengths: Int, rows: int) -> None:
 
 @compiled  # type: ignore[untyped-decorator]
 def advance(
-    x: Float64, at: int, age: int, w: int, heads: Float64, tails: Float64, made: Float32, rows: Int, out: Float32
+    x: Float64,
+    at: int,
+    age: int,
+    w: int,
+    heads: Float64,
+    tails: Float64,
+    made: Float32,
+    own: Float64,
+    rows: Int,
+    out: Float32,
 ) -> None:
     """The statistics of a chunk, which begins at row `at` of x and stands `age` rows after its segment's start."""
     row, place = 0, age % w
@@ -124,6 +135,7 @@ def advance(
         grow(heads, x[(at + row) * LANES :], lanes, np.float64(piece * PIECE))
         combine(heads, of_piece, x[(at + row) * LANES :], lanes, made)
         write(made, low, high, rows, row, out)
+        write_means(heads, low, high, own, rows, row, out)
         row += high - low
         place += high - low
         if place == w:
@@ -187,7 +199,7 @@ def combine(s: Float64, t: Float64, x: Float64, lanes: Any, made: Float32) -> No
         square = (square - total * total * part) * part
         products = s[PRODUCTS + new] + (t[PRODUCTS + new] + t[PLACES + new] * apart)
         places, places2 = s[PLACES + new] + t[PLACES + new], s[PLACES2 + new] + t[PLACES2 + new]
-        made[MEANS + k] = mean
+        s[MEANS + new] = mean
         made[DELTAS + k] = x[i] - mean
         made[SPREADS + k] = math.sqrt(0.0 if square < 0.0 else square)
         made[SLOPES + k] = (number * products - places * total) / (number * places2 - places * places)
@@ -196,12 +208,26 @@ def combine(s: Float64, t: Float64, x: Float64, lanes: Any, made: Float32) -> No
 @compiled  # type: ignore[untyped-decorator]
 def write(made: Float32, low: int, high: int, rows: Int, row: int, out: Float32) -> None:
     """What is wanted of rows low .. high of a piece, to columns `row` on; rows: (signals, 8)."""
-    for field, stat in ((MEANS, MEAN), (MEANS, DEVIATION), (SPREADS, STD), (SLOPES, SLOPE), (DELTAS, DELTA)):
+    for field, stat in ((SPREADS, STD), (SLOPES, SLOPE), (DELTAS, DELTA)):
         for lane in range(len(rows)):
             into, source, n = rows[lane, stat], field + U(low * LANES + lane), U(high - low)
             if into >= 0:
                 for i in range(U(0), n):
                     out[into, U(row) + i] = made[source + i * LANE]
+
+
+@compiled  # type: ignore[untyped-decorator]
+def write_means(s: Float64, low: int, high: int, own: Float64, rows: Int, row: int, out: Float32) -> None:
+    """The same of means, and of means less the device's own baseline (signals, n)."""
+    for lane in range(len(rows)):
+        mean, deviation, n = rows[lane, MEAN], rows[lane, DEVIATION], U(high - low)
+        source = MEANS + U((low + 1) * LANES + lane)
+        if mean >= 0:
+            for i in range(U(0), n):
+                out[mean, U(row) + i] = s[source + i * LANE]
+        if deviation >= 0:
+            for i in range(U(0), n):
+                out[deviation, U(row) + i] = s[source + i * LANE] - own[lane, U(row) + i]
 
 
 @compiled  # type: ignore[untyped-decorator]

@@ -194,7 +194,7 @@ def test_std_of_a_very_long_drifting_history_is_exact() -> None:
 
     out, wanted = np.empty((1, n), dtype=np.float32), np.full((1, 1, len(kernels.STATS)), -1)
     wanted[0, 0, kernels.STATS.index("std")] = 0
-    kernels.trailing(x[None], np.array([0, n]), np.array([window]), wanted, out)
+    kernels.trailing(x[None], np.empty((0, 0)), np.array([0, n]), np.array([window]), wanted, out)
     some = np.sort(rng.integers(window, n, 20_000))
     expected = x[some[:, None] - np.arange(window)].astype(np.float64).std(axis=1)
     far = expected > 4 * np.spacing(x[some])

@@ -16,7 +16,8 @@ WINDOWS = (1, 7, 64, 65, 240, 700)
 SPEC = FeatureSpec(
     channels=tuple(f"c{i}" for i in range(SIGNALS)),
     period_s=1.0,
-    trailing=(Trailing(("mean", "std", "slope", "min", "max", "range", "delta"), WINDOWS),),
+    trailing=(Trailing(("mean", "std", "slope", "min", "max", "range", "delta", "deviation"), WINDOWS),),
+    baseline_rows=10,
 )
 
 
@@ -29,6 +30,11 @@ def history(seed: int) -> NDArray[np.float32]:
     return values
 
 
+def baseline(rows: int) -> NDArray[np.float64]:
+    """(S, n)"""
+    return np.add.outer(np.arange(SIGNALS), 1e4 + np.arange(rows) / ROWS)
+
+
 def batch(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
     from pipelines.features import trailing_kernels as kernels
 
@@ -39,17 +45,18 @@ def batch(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.
         place = np.arange(block.columns.start, block.columns.stop) - first
         rows[:, WINDOWS.index(block.rows), kernels.STATS.index(block.what)] = place
     out = np.empty((last - first, values.shape[1]), dtype=np.float32)
-    kernels.trailing(values, starts, np.array(WINDOWS), rows, out)
+    kernels.trailing(values, baseline(values.shape[1]), starts, np.array(WINDOWS), rows, out)
     return out
 
 
 def test_windows_longer_than_a_piece_over_many_chunks_are_the_devices() -> None:
     values, state, wanted = history(0), TrailingState(SPEC), core_blocks(SPEC)
+    own = baseline(ROWS)
     first, expected = wanted[0].columns.start, np.empty((ROWS, wanted[-1].columns.stop), dtype=np.float32)
     for row in range(ROWS):
         if row in STARTS:
             state.reset()
-        state.push(values[:, row].copy(), lambda x: x, expected[row])
+        state.push(values[:, row].copy(), lambda x, own=own[:, row]: x - own, expected[row])
     np.testing.assert_array_equal(batch(values, STARTS), expected[:, first:].T)
 
 
