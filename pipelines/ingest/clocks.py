@@ -40,11 +40,11 @@ def jumps(time: Ints, received: Ints, least: int) -> list[tuple[int, int]]:
     time, received: (n,) of one device. Over AROUND rows before and after, in order of receipt, the smallest delay
     changes for good; a single late row changes neither.
     """
-    order = np.lexsort((time, received))
+    order = np.argsort(received, kind="stable")
     delay = (received - time)[order]
     if len(delay) < 2 * AROUND:
         return []
-    lowest = np.lib.stride_tricks.sliding_window_view(delay, AROUND).min(axis=1)
+    lowest = _lowest(delay, AROUND)
     change = lowest[:-AROUND] - lowest[AROUND:]  # before less after: a clock that gains makes delays smaller
     places = np.flatnonzero(np.abs(change) >= least)
     sign = np.sign(change[places])
@@ -55,6 +55,15 @@ def jumps(time: Ints, received: Ints, least: int) -> list[tuple[int, int]]:
         by = int(change[group[np.argmax(np.abs(change[group]))]])
         found.append((int(order[edge + AROUND]), by))
     return found
+
+
+def _lowest(values: Ints, width: int) -> Ints:
+    """(n - width + 1,) the least of each `width` neighbours. width: a power of two."""
+    step = 1
+    while step < width:
+        values = np.minimum(values[:-step], values[step:])
+        step *= 2
+    return values
 
 
 def all_jumps(kept: PartRows, steps: pd.DataFrame, period_s: float) -> pd.DataFrame:

@@ -82,7 +82,8 @@ def _enter(found: Decoded, whole: Batch, version: str, runs: Runs, cutoffs: Cuto
     for origin in batch.origins():
         rows = whole.rows if origin.file == batch.file else None
         file = found.file if origin.file == found.file.name else found.file.beside(origin.file)
-        found.quarantine.append(entries_of(found.source, file, origin.quarantined, version, rows))
+        if origin.quarantined:
+            found.quarantine.append(entries_of(found.source, file, origin.quarantined, version, rows))
         found.origins.append(origin)
     if simple:
         placed = runs.add(batch)

@@ -24,10 +24,11 @@ from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decode import check_decoder
 from pipelines.ingest.decoded import Decoded, decode_file
 from pipelines.ingest.expiry import LEDGER, Cutoffs, read_cutoffs
+from pipelines.ingest.extents import Extent
 from pipelines.ingest.part import FACTS, ORIGINS, ROWS, SPARE, Job, Written, write_part
 from pipelines.ingest.plan import ENGINE, Known, Plan, engine, known, make_plan, versions
 from pipelines.ingest.report import report
-from pipelines.ingest.runs import Extent, Runs, columns_of
+from pipelines.ingest.runs import HELD, Runs, columns_of
 from pipelines.ingest.source_files import RawFile, files_of
 from pipelines.ingest.state import read_state, renewed
 from pipelines.ingest.workers import Each, workers
@@ -87,7 +88,8 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
     change = Change(run.tables.parent, run.work)
     staged = change.new(run.tables.name)
     columns = columns_of(run.dataset, run.maps)
-    runs = Runs(run.work / "runs", columns, run.dataset.storage)
+    held = HELD if compute.scheduler is None else 0  # what a cluster reads is on the disk
+    runs = Runs(run.work / "runs", columns, run.dataset.storage, held)
     with ThreadPoolExecutor(compute.threads) as pool:
         decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
     runs.flush()

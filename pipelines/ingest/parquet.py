@@ -16,8 +16,9 @@ from pipelines.ingest.needs import Needs
 from pipelines.ingest.parquet_row import raw_row
 from pipelines.ingest.table import Table
 
-ROWS = 1 << 17
-"""Rows that are decoded at a time."""
+ROWS = 1 << 15
+"""Rows that are decoded at a time: few enough that the allocator gives their memory out again at once. With 2^17, and
+Arrow's threads below ours, fresh pages cost as much as the decoding."""
 
 _BUFFER = 1 << 20
 
@@ -41,7 +42,7 @@ def read_parquet_pieces(path: Path, wanted: Needs) -> Iterator[Table]:
         _require(path, file.schema_arrow.names, wanted)
         columns = [name for name in file.schema_arrow.names if wanted.asks_for(name)]
         before = 0
-        for batch in file.iter_batches(ROWS, columns=columns):
+        for batch in file.iter_batches(ROWS, columns=columns, use_threads=False):
             yield _table(batch, path, before)
             before += batch.num_rows
         if not before:

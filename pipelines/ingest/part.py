@@ -22,8 +22,9 @@ from pipelines.ingest import facts, schema, store
 from pipelines.ingest.clocks import all_jumps
 from pipelines.ingest.duplicates import CONFLICT, KEPT
 from pipelines.ingest.encode import write_parquet
+from pipelines.ingest.extents import Extent
 from pipelines.ingest.part_rows import File, PartRows, beside, came_from, load, said
-from pipelines.ingest.runs import Columns, Extent, Index
+from pipelines.ingest.runs import Columns, Index
 
 ROWS, ORIGINS, SPARE, FACTS = "rows", "state/origins", "state/spare", "state/facts"
 """Where a part's files stand in the tables folder."""

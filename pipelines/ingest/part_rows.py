@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipelines.ingest import schema
 from pipelines.ingest.batch import UNSAID
-from pipelines.ingest.runs import KEYS, TOTAL, UPLOADED, Columns, Extent, Index, Origin, read_extent
+from pipelines.ingest.extents import Extent, read_extent
+from pipelines.ingest.runs import KEYS, TOTAL, UPLOADED, Columns, Index, Origin
 
 File = tuple[str, str]
 """Source and file."""
@@ -69,11 +70,10 @@ def load(
     keys = {name: np.empty(total, dtype=kind) for name, kind in held.keys.items()}
     values = np.empty((len(held.channels), total), dtype=np.float32)
     columns = keys | dict(zip(held.channels, values, strict=True))
-    kinds = {name: column.dtype for name, column in columns.items()}
     devices, origins = _codes(index.devices), _codes(index.origins)
     at = 0
     for extent in extents:
-        read_extent(extent, kinds, columns, at)
+        read_extent(extent, held.kinds, columns, at)
         at += extent.stop - extent.start
     for table in known:
         _copy(table, {name: column[at : at + len(table)] for name, column in columns.items()}, devices, origins)

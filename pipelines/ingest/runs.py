@@ -1,7 +1,7 @@
 """Decoded rows on their way to their parts: kept on disk, so that memory holds a few batches whatever came in.
 
-A part is what one file of rows/ holds: the rows of a bucket and a span. A run is one file here: some hundred thousand
-rows as plain columns, sorted by part.
+A part is what one file of rows/ holds: the rows of a bucket and a span. A run is some hundred thousand rows as plain
+columns, sorted by part: a file, or the same bytes in memory while there is room for them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.batch import ABOUT, UNSAID, Batch, Rows, Words
+from pipelines.ingest.extents import Bytes, Extent, views
 from pipelines.ingest.store import bucket_of, span_kind
 from pipelines.params import DatasetSpec, Storage
 
 RUN_ROWS = 1 << 19
+HELD = 128 << 20
+"""Bytes of runs that are kept in memory; later ones are written."""
+
 KEYS: dict[str, Any] = {
     "device": np.int32,
     "origin": np.int32,
@@ -77,8 +81,9 @@ class Columns:
 
     @property
     def kinds(self) -> dict[str, Any]:
-        """All columns of a run, in order, with their types."""
-        return self.keys | dict.fromkeys(self.channels, np.float32)
+        """All columns of a run, in order, with their types: wide ones first, so that each begins at a multiple."""
+        kinds = self.keys | dict.fromkeys(self.channels, np.float32)
+        return dict(sorted(kinds.items(), key=lambda item: -np.dtype(item[1]).itemsize))
 
 
 def columns_of(dataset: DatasetSpec, maps: Mapping[str, SourceMap]) -> Columns:
@@ -92,16 +97,6 @@ def columns_of(dataset: DatasetSpec, maps: Mapping[str, SourceMap]) -> Columns:
     counters = [Counter(n, limits[n].min, limits[n].max, tuple(rollover[n])) for n in limits if n in rollover]
     uploaded = any(compiled.uploaded is not None for compiled in maps.values())
     return Columns(tuple(dataset.channels), uploaded, tuple(counters))
-
-
-@dataclass(frozen=True)
-class Extent:
-    """Rows start..stop of a run of `rows` rows: those of one part."""
-
-    path: Path
-    rows: int
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,8 @@ class Index:
 class Runs:
     """Takes batches, from any thread, and sorts them by part."""
 
-    def __init__(self, folder: Path, columns: Columns, storage: Storage) -> None:
+    def __init__(self, folder: Path, columns: Columns, storage: Storage, held: int = HELD) -> None:
+        """folder: made here, for the runs. held: bytes of them that may stay in memory."""
         folder.mkdir(parents=True)
         self.parts: dict[Part, list[Extent]] = {}
         self._folder, self._held, self._storage = folder, columns, storage
@@ -132,6 +128,8 @@ class Runs:
         self._origins: dict[Origin, int] = {}
         self._waiting: list[dict[str, NDArray[Any]]] = []
         self._count = 0
+        self._room = held
+        self._spare: list[Bytes] = []  # memory of runs that are written
         self._lock = threading.Lock()
 
     def add(self, batch: Batch) -> int:
@@ -165,11 +163,22 @@ class Runs:
             path = self._folder / f"{self._count}.run"
             self._count += bool(pieces)
             buckets = np.array(self._buckets, dtype=np.int32)
-        if pieces:
-            found = _write(path, pieces, self._held.kinds, buckets, self._storage)
-            with self._lock:
-                for part, extent in found.items():
-                    self.parts.setdefault(part, []).append(extent)
+            spare = self._spare.pop() if self._spare else np.empty(0, dtype=np.uint8)
+        if not pieces:
+            return
+        run, bounds = _sorted(pieces, self._held.kinds, buckets, self._storage, spare)
+        with self._lock:
+            held = run.nbytes <= self._room
+            self._room -= run.nbytes if held else 0
+        if not held:
+            with path.open("wb") as file:
+                file.write(run.data)  # not `tofile`: its error does not say that the disk is full
+        rows = sum(len(piece["time"]) for piece in pieces)
+        with self._lock:
+            if not held:
+                self._spare.append(run)
+            for part, (start, stop) in bounds.items():
+                self.parts.setdefault(part, []).append(Extent(run if held else path, rows, start, stop))
 
     def index(self) -> Index:
         """What the codes in the runs mean."""
@@ -230,11 +239,12 @@ def _distinct(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return distinct, where
 
 
-def _write(
-    path: Path, pieces: list[dict[str, NDArray[Any]]], kinds: dict[str, Any], buckets: NDArray[np.int32],
-    storage: Storage,
-) -> dict[Part, Extent]:  # fmt: skip
-    """One run: its columns one after another, each sorted by part."""
+def _sorted(
+    pieces: list[dict[str, NDArray[Any]]], kinds: dict[str, Any], buckets: NDArray[np.int32], storage: Storage,
+    spare: Bytes,
+) -> tuple[Bytes, dict[Part, tuple[int, int]]]:  # fmt: skip
+    """One run, its columns one after another, each sorted by part; and where each part's rows are. spare: memory that
+    may be used for it."""
     from pipelines.ingest import kernels  # numba: only where it computes
 
     rows = sum(len(piece["time"]) for piece in pieces)
@@ -242,19 +252,18 @@ def _write(
     first, width = int(span.min()), int(span.max() - span.min()) + 1
     key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
     places, starts = kernels.places_by_key(key, storage.buckets * width)
-    with path.open("wb") as file:
-        for name, kind in kinds.items():
-            out, at = np.empty(rows, dtype=kind), 0
-            for piece in pieces:
-                own = places[at : at + len(piece["time"])]
-                kernels.put(_column(piece, name, kind), own, out)
-                at += len(own)
-            file.write(out.data)  # not `tofile`: its error does not say that the disk is full
+    size = rows * sum(np.dtype(kind).itemsize for kind in kinds.values())
+    run = spare[:size] if len(spare) >= size else np.empty(size, dtype=np.uint8)
+    for name, out in views(run, rows, kinds).items():
+        at = 0
+        for piece in pieces:
+            own = places[at : at + len(piece["time"])]
+            kernels.put(_column(piece, name, kinds[name]), own, out)
+            at += len(own)
     found = {}
     for at in np.flatnonzero(np.diff(starts)).tolist():
-        part = at // width, at % width + first
-        found[part] = Extent(path, rows, int(starts[at]), int(starts[at + 1]))
-    return found
+        found[at // width, at % width + first] = (int(starts[at]), int(starts[at + 1]))
+    return run, found
 
 
 def _joined(pieces: list[dict[str, NDArray[Any]]], name: str, kind: Any) -> NDArray[Any]:
@@ -266,14 +275,3 @@ def _column(piece: dict[str, NDArray[Any]], name: str, kind: Any) -> NDArray[Any
     if name not in piece:  # a channel that its file does not send
         return np.full(len(piece["time"]), np.nan, dtype=kind)
     return np.ascontiguousarray(piece[name], dtype=kind)
-
-
-def read_extent(extent: Extent, columns: Mapping[str, Any], into: Mapping[str, NDArray[Any]], at: int) -> None:
-    """Read a part's rows of one run into arrays, from row `at`. columns: all of the run, in order, with their types."""
-    offset, count = 0, extent.stop - extent.start
-    with extent.path.open("rb", buffering=0) as file:
-        for name, kind in columns.items():
-            size = np.dtype(kind).itemsize
-            file.seek(offset + extent.start * size)
-            file.readinto(memoryview(into[name][at : at + count]).cast("B"))  # type: ignore[arg-type]
-            offset += extent.rows * size

@@ -16,8 +16,8 @@ NOT_DATA = (".dvc", ".tmp", ".md", ".gitignore")
 """Endings of what lies beside raw files but is none."""
 
 
-PIECE = 16 << 20
-"""Bytes of a file that are decoded at a time, where its lines can be decoded apart."""
+PIECE = 1 << 20
+"""Bytes of a file that are decoded at a time, where its lines can be decoded apart: what becomes of them stays near."""
 
 
 @dataclass(frozen=True)
