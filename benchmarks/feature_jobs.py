@@ -20,6 +20,7 @@ BLOCK = 2 * DEVICE_ROWS
 ROWS, PEER_ROWS, TSFRESH_ROWS = 1_000_000, 200_000, 400
 WIDTH = CHANNELS * len(peers.WINDOWS) * len(peers.STATS)
 LOADER_ROWS, STEPS, BATCH = 10_000_000, 48, 512
+NO_BASELINE = np.empty((0, 0))
 
 
 def write_values(folder: Path) -> None:
@@ -86,7 +87,7 @@ def _stream(folder: Path, first: int = 0, step: int = 1, times: int = 1) -> int:
             for at in range(first, ROWS // BLOCK, step):
                 file.seek(head + at * block.nbytes)
                 file.readinto(block.data)
-                trailing(block, starts, lengths, rows, out)
+                trailing(block, NO_BASELINE, starts, lengths, rows, out)
                 done += BLOCK
     return done
 
@@ -96,7 +97,7 @@ def _warm() -> None:
 
     lengths, rows = _wanted()
     starts, out = np.array([0, DEVICE_ROWS, BLOCK]), np.empty((WIDTH, BLOCK), dtype=np.float32)
-    trailing(np.zeros((CHANNELS, BLOCK), dtype=np.float32), starts, lengths, rows, out)
+    trailing(np.zeros((CHANNELS, BLOCK), dtype=np.float32), NO_BASELINE, starts, lengths, rows, out)
 
 
 def _streamed(times: int) -> Job:
@@ -116,15 +117,22 @@ def _two_threads(folder: Path, clock: Clock) -> int:
         return sum(pool.map(lambda k: _stream(folder, k, 2, 4), range(2))) * WIDTH
 
 
+def _settle() -> None:
+    """Have the machine hand out once as much memory as the output takes: on a virtual one the first touch of a page can
+    take twenty times as long as all later ones, whoever touches it. The pages' own clearing is still measured."""
+    np.full((WIDTH, PEER_ROWS), 1.0, dtype=np.float32)
+
+
 def _kept(folder: Path, clock: Clock) -> int:
     from pipelines.features.trailing_kernels import trailing
 
     values = np.load(folder / "few.npy")
     lengths, rows = _wanted()
     _warm()
+    _settle()
     with clock:
         out = np.empty((WIDTH, values.shape[1]), dtype=np.float32)
-        trailing(values, np.arange(0, values.shape[1] + 1, DEVICE_ROWS), lengths, rows, out)
+        trailing(values, NO_BASELINE, np.arange(0, values.shape[1] + 1, DEVICE_ROWS), lengths, rows, out)
     np.save(folder / "kept.npy", out[:, np.load(folder / "rows.npy")].T)
     return int(out.size)
 
@@ -141,6 +149,7 @@ def _peer(compute: Callable[[Any, NDArray[np.int64]], Float32], prepare: Callabl
         table, rows = pd.read_parquet(folder / "table.parquet"), np.load(folder / "rows.npy")
         compute(prepare(table.head(DEVICE_ROWS)), rows[rows < DEVICE_ROWS])
         prepared = prepare(table)
+        _settle()
         with clock:
             found = compute(prepared, rows)
         np.save(folder / f"{compute.__name__.replace('_rolling', '')}.npy", found)
@@ -153,6 +162,7 @@ def _coreforecast(keep: bool) -> Job:
     def job(folder: Path, clock: Clock) -> int:
         values, rows = np.load(folder / "few.npy"), np.load(folder / "rows.npy")
         peers.coreforecast_rolling(values[:, :DEVICE_ROWS], DEVICE_ROWS, rows[:1], keep)
+        _settle()
         with clock:
             made, taken = peers.coreforecast_rolling(values, DEVICE_ROWS, rows, keep)
         np.save(folder / "coreforecast.npy", peers.with_whole_deviation(taken, values, DEVICE_ROWS, rows))
@@ -168,6 +178,7 @@ def _tsfresh(folder: Path, clock: Clock) -> int:
 
 
 def _fill(folder: Path, clock: Clock) -> int:
+    _settle()
     with clock:
         np.full((WIDTH, PEER_ROWS), 1.0, dtype=np.float32)
     return WIDTH * PEER_ROWS

@@ -41,7 +41,7 @@ class FeatureState:
         count = len(spec.signals)
         self._signals = Signals(spec)
         self._unit = np.array(spec.norms.device_sd) if spec.norms is not None else np.empty(0)
-        self._has_missing, self._has_deviation = spec.missing, has_deviation(spec)
+        self._has_missing, self._has_deviation, self._has_age = spec.missing, has_deviation(spec), spec.age
         self._blocks = [b for b in blocks(spec) if b.kind in ("since", "calendar", "shape", "lag", "spectral")]
         self._places = {kind: _columns(spec, kind) for kind in ("value", "missing", "deviation", "ewma", "age")}
         self._out = np.empty(len(feature_names(spec)), dtype=np.float32)
@@ -96,9 +96,11 @@ class FeatureState:
             out[places["missing"]] = ~measured
         if self._has_deviation:
             out[places["deviation"]] = self._life.deviation(x)
-        out[places["ewma"]] = self._ewma.ravel()
-        out[places["age"]] = age
-        self._trailing.push(values, self._life.deviation, out)
+        if len(self._ewma):
+            out[places["ewma"]] = self._ewma.ravel()
+        if self._has_age:
+            out[places["age"]] = age
+        self._trailing.push(x, self._life.deviation, out)
 
     def _write_blocks(self, slot: Slot, x: Float, measured: NDArray[np.bool_]) -> None:
         """What is made of the recent rows, of events and of the clock."""

@@ -25,6 +25,9 @@ COUNT, PLACES, PLACES2, SUM, SQUARES, PRODUCTS = range(6)
 """Of the values of a part: how many; sum of their places (rows since the newer block began) and of these squared; sum
 of their distances from the part's centre, of these squared, and of place x distance."""
 SUMS = 6
+TWICE = SUMS
+"""Field of tails alone: twice SUM."""
+MADE = ("mean", "std", "slope", "delta", "deviation", "min", "max", "range")
 _OF_SUMS: frozenset[str] = frozenset(("mean", "delta", "deviation", "std", "slope"))
 _OF_EXTREMES: frozenset[str] = frozenset(("min", "max", "range"))
 
@@ -42,192 +45,221 @@ class TrailingState:
         stats = frozenset(block.what for block in wanted)
         self._lengths = tuple(sorted({block.rows for block in wanted}))
         count = len(spec.signals)
-        self._sums = _Sums(self._lengths, count, stats) if stats & _OF_SUMS else None
-        self._extremes = _Extremes(self._lengths, count) if stats & _OF_EXTREMES else None
-        self._of = [(b.what, self._lengths.index(b.rows), _chosen(b.signals, count), b.columns) for b in wanted]
+        self._rows = np.empty((max(self._lengths, default=1), count))  # the newest ones
+        self._at = 0
+        self._made = np.empty((len(MADE), len(self._lengths), count))
+        self._sums = _Sums(self._lengths, self._made, stats) if stats & _OF_SUMS else None
+        self._extremes = _Extremes(self._lengths, self._made, stats) if stats & _OF_EXTREMES else None
+        self._deviation = "deviation" in stats
+        places = np.arange(self._made.size).reshape(self._made.shape)
+        self._from = _joined([places[MADE.index(b.what), self._lengths.index(b.rows), list(b.signals)] for b in wanted])
+        self._columns = _columns(_joined([np.arange(b.columns.start, b.columns.stop) for b in wanted]))
+        self._flat, self._wanted = self._made.reshape(-1), np.empty(len(self._from))
         self.reset()
 
     def reset(self) -> None:
         """Forget all rows."""
         self._places = [-1] * len(self._lengths)
+        self._at = 0
         for part in (self._sums, self._extremes):
             if part is not None:
                 part.reset()
 
-    def push(self, values: Float32, deviation: Callable[[Float], Float], out: Float32) -> None:
-        """Take one row (S,); write the statistics of the windows that end with it to their columns of out (F,).
+    def push(self, x: Float, deviation: Callable[[Float], Float], out: Float32) -> None:
+        """Take one row (S,) of float32 values; write the statistics of the windows that end with it to out (F,).
 
         deviation: takes the device's own baseline off values (S,).
         """
-        places = self._places
-        for window, length in enumerate(self._lengths):
+        places, lengths, product = self._places, self._lengths, x.dot(x)
+        if not places:
+            return
+        whole = bool(product == product)  # nothing is missing: the cheapest way to know
+        self._rows[self._at] = x
+        self._at = self._at + 1 if self._at + 1 < lengths[-1] else 0
+        full = []
+        for window, length in enumerate(lengths):
             place = places[window] + 1
-            places[window] = place if place < length else 0
-        found: dict[str, Float | Float32] = {}
-        if self._sums is not None:
-            found |= self._sums.push(values.astype(np.float64), places)
-        if self._extremes is not None:
-            found |= self._extremes.push(values, places)
-        for stat, window, signals, columns in self._of:
-            value = found[stat][window]
-            if stat == "deviation":
-                value = deviation(value.astype(np.float64, copy=False))
-            out[columns] = value[signals]
+            places[window] = place = place if place < length else 0
+            if place == length - 1:
+                full.append(window)
+        for part in (self._sums, self._extremes):
+            if part is not None:
+                part.push(x, places, whole)
+                for window in full:
+                    part.cut(window, self._last(lengths[window]))
+        if self._deviation:
+            self._made[MADE.index("deviation")] = deviation(self._made[MADE.index("mean")])
+        out[self._columns] = self._flat.take(self._from, out=self._wanted, mode="clip")
+
+    def _last(self, count: int) -> Float:
+        """(count, S) the newest rows, newest first."""
+        rows = self._rows[: self._at][::-1]
+        if len(rows) < count:
+            rows = np.concatenate((rows, self._rows[self._at :][::-1]))
+        return rows[:count]
 
 
-def _chosen(signals: tuple[int, ...], count: int) -> slice | list[int]:
-    return slice(None) if signals == tuple(range(count)) else list(signals)
+def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+
+def _columns(places: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """The places as a slice, where they stand together."""
+    together = len(places) > 0 and bool((np.diff(places) == 1).all())
+    return slice(int(places[0]), int(places[-1]) + 1) if together else places
+
+
+def _starts(lengths: tuple[int, ...]) -> list[int]:
+    """Where each window's share of the tails begins: a row for each of its own, and one for none."""
+    found: list[int] = np.cumsum([0, *[w + 1 for w in lengths]])[:-1].tolist()
+    return found
 
 
 class _Sums:
     """Mean, delta, standard deviation and slope, from the sums of both parts of each window.
 
-    Arrays are made once, and one call works on all windows and signals: on a device numpy's calls are what costs.
+    On a device numpy's calls are what costs. One call works on all windows and signals; arrays and views of them are
+    made once; its operands are of one shape and lie in one piece, as broadcasting takes three times as long.
     """
 
-    def __init__(self, lengths: tuple[int, ...], count: int, wanted: frozenset[str]) -> None:
-        self._lengths, self._wanted = lengths, wanted
-        shape = (len(lengths), count)
-        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1].tolist()  # of each one's share of the rows
-        self._block = np.empty((sum(lengths) + len(lengths), count))
-        self._tails = np.empty((sum(lengths) + len(lengths), SUMS, count))
-        self._head, self._terms, self._tail = (np.empty((SUMS, *shape)) for _ in range(3))
+    def __init__(self, lengths: tuple[int, ...], made: Float, wanted: frozenset[str]) -> None:
+        shape = made.shape[1:]
+        self._wants_std, self._wants_slope, self._wants_delta = (s in wanted for s in ("std", "slope", "delta"))
+        self._first = _starts(lengths)
+        self._tails = np.empty((sum(lengths) + len(lengths), SUMS + 1, shape[1]))
         self._tail_centre, self._centre = np.empty(shape), np.empty(shape)
         self._silent = np.empty(shape, dtype=np.bool_)  # no value since the block began
-        self._places = np.empty((len(lengths), 1))
-        self._apart, self._shift, self._mean, self._delta, self._spread, self._slope, self._spare = (
-            np.empty(shape) for _ in range(7)
+        self._some_silent = True
+        self._powers = np.ones((PLACES2 + 1, *shape))  # of each window's place: 0, 1 and 2
+        self._head, self._terms, self._both = (np.empty((SUMS, *shape)) for _ in range(3))
+        self._tail, self._moved = np.empty((SUMS + 1, *shape)), np.empty((3, *shape))
+        self._last, self._apart, self._part, self._spare = (np.empty(shape) for _ in range(4))
+        self._one, self._zero = np.ones(shape), np.zeros(shape)
+        self._mean, self._std, self._slope, self._delta = made[:4]
+        self._place, self._counts = self._powers[PLACES], self._terms[:SUM]
+        self._tail_sums, self._tail_distances = self._tail[:SUMS], self._tail[SUM:TWICE]
+        self._of_terms, self._of_tail, self._of_both, self._of_moved = map(
+            tuple, (self._terms, self._tail, self._both, self._moved)
         )
 
     def reset(self) -> None:
         self._tails.fill(0.0)
         self._tail_centre.fill(0.0)
 
-    def push(self, x: Float, places: list[int]) -> dict[str, Float]:
-        """The wanted statistics, (W, S) each, after row x (S,) at its place in each window's block."""
+    def push(self, x: Float, places: list[int], whole: bool) -> None:
+        """Make the wanted statistics, (W, S) each, after row x (S,) at its place in each window's block.
+
+        whole: no value of the row is missing.
+        """
+        self._last[:] = x
         for window, place in enumerate(places):
-            self._places[window, 0] = place
+            self._powers[PLACES, window], self._powers[PLACES2, window] = place, place * place
             if place == 0:
                 self._head[:, window] = 0.0
                 self._centre[window] = self._tail_centre[window]
-                self._silent[window] = True
-            row = self._first[window] + place
-            self._block[row] = x
-            self._tail[:, window] = self._tails[row + 1]
-        self._grow(x)
+                self._silent[window] = self._some_silent = True
+            self._tail[:, window] = self._tails[self._first[window] + place + 1]
+        self._grow(x, whole)
         with np.errstate(invalid="ignore", divide="ignore"):  # of no value, of one: NaN
-            found = self._statistics(x)
-        for window, place in enumerate(places):
-            if place == self._lengths[window] - 1:
-                self._cut(window)
-        return found
+            self._combine()
 
-    def _grow(self, x: Float) -> None:
+    def _grow(self, x: Float, whole: bool) -> None:
         """Add row x to each head; the head's first value becomes its centre."""
-        terms, place, known = self._terms, self._places, x == x
-        begins = self._silent & known
-        if begins.any():
-            np.copyto(self._centre, x, where=begins)
+        known = x == x
+        if self._some_silent:
+            np.copyto(self._centre, x, where=self._silent & known)
             self._silent &= ~known
-        terms[COUNT] = known
-        np.multiply(place, terms[COUNT], out=terms[PLACES])
-        np.multiply(place, terms[PLACES], out=terms[PLACES2])
-        away = np.subtract(x, self._centre, out=terms[SUM])
-        if not known.all():
-            away[:, ~known] = 0.0
-        np.multiply(away, away, out=terms[SQUARES])
-        np.multiply(place, away, out=terms[PRODUCTS])
-        self._head += terms
+            self._some_silent = bool(self._silent.any())
+        self._counts[:] = self._powers
+        away = np.subtract(self._last, self._centre, out=self._of_terms[SUM])
+        if not whole:
+            self._counts *= known
+            np.copyto(away, 0.0, where=~known)
+        np.multiply(away, away, out=self._of_terms[SQUARES])
+        np.multiply(self._place, away, out=self._of_terms[PRODUCTS])
+        np.add(self._head, self._terms, out=self._head)
 
-    def _statistics(self, last: Float) -> dict[str, Float]:
-        head, tail, spare = self._head, self._tail, self._spare
-        apart = np.subtract(self._tail_centre, self._centre, out=self._apart)
-        shift = np.multiply(tail[COUNT], apart, out=self._shift)
-        both = np.add(head, tail, out=self._terms)
-        count, places, places2, total = both[COUNT], both[PLACES], both[PLACES2], both[SUM]
-        np.add(tail[SUM], shift, out=total)
-        total += head[SUM]
-        part = np.divide(1.0, count, out=both[PRODUCTS])
+    def _combine(self) -> None:
+        """The statistics of heads and tails together, measured from the heads' centres."""
+        apart, tail = np.subtract(self._tail_centre, self._centre, out=self._apart), self._of_tail
+        shift, shift2, turned = self._of_moved
+        np.multiply(tail[COUNT], apart, out=shift)
+        np.add(tail[TWICE], shift, out=shift2)
+        np.multiply(shift2, apart, out=shift2)
+        np.multiply(tail[PLACES], apart, out=turned)
+        np.add(self._tail_distances, self._moved, out=self._tail_distances)
+        np.add(self._head, self._tail_sums, out=self._both)
+        count, places, places2, total, squares, products = self._of_both
+        part, spare = np.divide(self._one, count, out=self._part), self._spare
         mean = np.multiply(total, part, out=self._mean)
-        mean += self._centre
-        found: dict[str, Float] = {"mean": mean, "deviation": mean}  # FeatureState's life takes the baseline off
-        if "delta" in self._wanted:
-            found["delta"] = np.subtract(last, mean, out=self._delta)
-        if "std" in self._wanted:
-            squares = np.multiply(2.0, tail[SUM], out=self._spread)
-            squares += shift
-            squares *= apart
-            squares += tail[SQUARES]
-            squares += head[SQUARES]
+        np.add(mean, self._centre, out=mean)
+        if self._wants_delta:
+            np.subtract(self._last, mean, out=self._delta)
+        if self._wants_std:
             np.multiply(total, total, out=spare)
-            spare *= part
-            squares -= spare
-            squares *= part
-            np.maximum(squares, 0.0, out=squares)
-            found["std"] = np.sqrt(squares, out=squares)
-        if "slope" in self._wanted:
-            products = np.multiply(tail[PLACES], apart, out=self._slope)
-            products += tail[PRODUCTS]
-            products += head[PRODUCTS]
-            products *= count
+            np.multiply(spare, part, out=spare)
+            np.subtract(squares, spare, out=squares)
+            np.multiply(squares, part, out=squares)
+            np.maximum(squares, self._zero, out=squares)
+            np.sqrt(squares, out=self._std)
+        if self._wants_slope:
+            np.multiply(products, count, out=products)
             np.multiply(places, total, out=spare)
-            products -= spare
-            run = np.multiply(count, places2, out=spare)
-            run -= np.multiply(places, places, out=part)
-            found["slope"] = np.divide(products, run, out=products)
-        return found
+            np.subtract(products, spare, out=products)
+            np.multiply(count, places2, out=spare)
+            np.multiply(places, places, out=places)
+            np.subtract(spare, places, out=spare)
+            np.divide(products, spare, out=self._slope)
 
-    def _cut(self, window: int) -> None:
-        """Once a block is full: the sums of each of its tails, from its newest value backwards, places from -1 down."""
-        first, length = self._first[window], self._lengths[window]
-        x = self._block[first : first + length][::-1]
+    def cut(self, window: int, x: Float) -> None:
+        """Once a block is full: the sums of each of its tails, from its newest value x[0] backwards, places from -1."""
         known = x == x
         newest = x[np.argmax(known, axis=0), np.arange(x.shape[1])]
         centre = np.where(known.any(axis=0), newest, 0.0)
         away = np.where(known, x - centre, 0.0)
-        place = -np.arange(1.0, length + 1.0)[:, None]
+        place = -np.arange(1.0, len(x) + 1.0)[:, None]
         placed = place * known
-        tails = self._tails[first : first + length][::-1]
+        tails = self._tails[self._first[window] : self._first[window] + len(x)][::-1]
         for index, term in enumerate((known, placed, place * placed, away, away * away, place * away)):
             np.cumsum(term, axis=0, dtype=np.float64, out=tails[:, index])
+        np.multiply(2.0, tails[:, SUM], out=tails[:, TWICE])
         self._tail_centre[window] = centre
 
 
 class _Extremes:
     """Smallest and largest value, from those of both parts of each window. Source: van Herk, 1992."""
 
-    def __init__(self, lengths: tuple[int, ...], count: int) -> None:
-        self._lengths = lengths
-        self._first = np.cumsum([0, *[w + 1 for w in lengths]])[:-1].tolist()
-        self._tails = np.empty((sum(lengths) + len(lengths), 2, count), dtype=np.float32)  # of values and of -values
-        self._block = np.empty_like(self._tails)
-        self._head = np.empty((len(lengths), 2, count), dtype=np.float32)
-        self._row = np.empty((2, count), dtype=np.float32)
-        self._found = np.empty_like(self._head)
+    def __init__(self, lengths: tuple[int, ...], made: Float, wanted: frozenset[str]) -> None:
+        shape = made.shape[1:]
+        self._first, self._wants_range = _starts(lengths), "range" in wanted
+        self._tails = np.empty((sum(lengths) + len(lengths), 2, shape[1]))  # of values and of -values
+        self._head, self._row = np.empty((2, *shape)), np.empty((2, *shape))
+        self._least, self._most, self._range = made[MADE.index("min") :]
+        self._both = made[MADE.index("min") : MADE.index("range")]
 
     def reset(self) -> None:
         self._tails.fill(np.inf)
 
-    def push(self, values: Float32, places: list[int]) -> dict[str, Float32]:
-        """min, max and range, (W, S) each."""
-        row, found = self._row, self._found
-        row[0] = values
-        np.negative(values, out=row[1])
-        np.fmin(row, np.float32(np.inf), out=row)  # a missing value is none of the smallest
+    def push(self, x: Float, places: list[int], whole: bool) -> None:
+        """min, max and range, (W, S) each, after row x (S,); whole: no value of it is missing."""
+        row, head, both = self._row, self._head, self._both
+        row[0] = x
+        np.negative(row[0], out=row[1])
+        if not whole:
+            np.fmin(row, np.inf, out=row)  # a missing value is none of the smallest
         for window, place in enumerate(places):
             if place == 0:
-                self._head[window] = np.inf
-            at = self._first[window] + place
-            self._block[at] = row
-            found[window] = self._tails[at + 1]
-        np.minimum(self._head, row, out=self._head)
-        np.minimum(self._head, found, out=found)
-        for window, place in enumerate(places):
-            if place == self._lengths[window] - 1:
-                whole = slice(self._first[window], self._first[window] + self._lengths[window])
-                np.minimum.accumulate(self._block[whole][::-1], axis=0, out=self._tails[whole][::-1])
-        nothing = found == np.inf
-        if nothing.any():
-            found[nothing] = np.nan
-        least, most = found[:, 0], -found[:, 1]
-        return {"min": least, "max": most, "range": most - least}
+                head[:, window] = np.inf
+            both[:, window] = self._tails[self._first[window] + place + 1]
+        np.minimum(head, row, out=head)
+        np.minimum(head, both, out=both)
+        if not whole:
+            np.copyto(both, np.nan, where=both == np.inf)
+        np.negative(self._most, out=self._most)
+        if self._wants_range:
+            np.subtract(self._most, self._least, out=self._range)
+
+    def cut(self, window: int, x: Float) -> None:
+        """Once a block is full: the smallest of each of its tails, from its newest value x[0] backwards."""
+        tails = self._tails[self._first[window] : self._first[window] + len(x)][::-1]
+        np.minimum.accumulate(np.fmin(np.stack((x, -x), axis=1), np.inf), axis=0, out=tails)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from fleetloop_edge.scale import Scaler
 from pipelines.params import RecurrentSpec
-from pipelines.train.gather import gather
+from pipelines.train.gather import gather, gather_targets
 from pipelines.train.model import Answer, CurvePoint, shares
 from pipelines.train.recurrent import CHUNK, Weights
 from pipelines.train.recurrent_net import Net, predict_raw, torch_threads
@@ -84,9 +84,8 @@ class Batches:
         if len(self.buffer) != size:
             self.buffer = np.empty((size, sequence.steps, self.scaled.shape[1]), dtype=np.float32)
         gather(self.scaled, end, start, sequence.pad == "first", self.buffer)
-        rows = end[:, None] - np.arange(self.loss_steps - 1, -1, -1)
-        real = rows >= start[:, None]
-        target = np.where(real, self.target[np.maximum(rows, start[:, None])], np.float32(np.nan))
+        target = np.empty((size, self.loss_steps), dtype=np.float32)
+        gather_targets(self.target, end, start, target)
         return torch.from_numpy(self.buffer), torch.from_numpy(target)
 
 

@@ -56,7 +56,7 @@ def test_windows_longer_than_a_piece_over_many_chunks_are_the_devices() -> None:
     for row in range(ROWS):
         if row in STARTS:
             state.reset()
-        state.push(values[:, row].copy(), lambda x, own=own[:, row]: x - own, expected[row])
+        state.push(values[:, row].astype(np.float64), lambda x, own=own[:, row]: x - own, expected[row])
     np.testing.assert_array_equal(batch(values, STARTS), expected[:, first:].T)
 
 
