@@ -18,6 +18,7 @@ from pipelines.ingest.read import (
     rows_by_bucket,
     stream_devices,
     stream_rows,
+    stream_rows_from,
 )
 from pipelines.ingest.redrive import Redriven, redrive
 from pipelines.ingest.redrive import kinds as quarantine_kinds
@@ -52,6 +53,7 @@ __all__ = [
     "sha256_of",
     "stream_devices",
     "stream_rows",
+    "stream_rows_from",
     "trace",
     "workers",
     "write_entries",

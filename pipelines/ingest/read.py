@@ -28,8 +28,14 @@ def read_rows(place: Place, dataset: str, columns: Sequence[str] | None = None) 
 
 def stream_rows(place: Place, dataset: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
     """The same bucket by bucket: a device's rows are all in one piece. Memory holds a bucket, not the dataset."""
-    made_by = f"fleetloop stage ingest {dataset}"
-    for files in _buckets(_tables(place, dataset), made_by):
+    yield from stream_rows_from(_tables(place, dataset), columns, f"fleetloop stage ingest {dataset}")
+
+
+def stream_rows_from(
+    folder: Path, columns: Sequence[str] | None = None, made_by: str = "fleetloop stage ingest DATASET"
+) -> Iterator[pd.DataFrame]:
+    """The same of a tables folder, or of a folder of rows itself."""
+    for files in _buckets(folder, made_by):
         yield _read_rows(files, columns, made_by)
 
 

@@ -152,6 +152,7 @@ class WatchSpec(Frozen):
     k: int = Field(2, ge=1)
     m: int = Field(3, ge=1)
     null_windows: int = Field(40, ge=10)  # healthy windows that a threshold is learnt from, at least
+    hour_of_week: Literal["auto", "never"] = "auto"  # auto: the usual course of a week is taken off where one shows
     unseen: float = Field(0.15, gt=0, lt=1)  # share of values outside the reference above which a channel is news
     sample: int = Field(5000, ge=0)  # rows a side shown in Evidently's own preset; 0: not shown
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipelines.files import write_bytes
@@ -71,15 +70,9 @@ def save_report(
     _keep(run, workspace, project)
 
 
-def sample(frame: pd.DataFrame, columns: list[str], most: int, seed: int) -> pd.DataFrame:
-    """At most `most` rows, as many of each device as of any other; the same seed takes the same rows."""
-    rng = np.random.default_rng(seed)
-    devices = frame["device"].nunique()
-    each = max(1, most // max(devices, 1))
-    shuffled = frame.iloc[rng.permutation(len(frame))]
-    taken = shuffled.groupby("device", sort=True).head(each).head(most)
-    found: pd.DataFrame = taken.sort_index()[columns].reset_index(drop=True)
-    return found
+def both_have(reference: pd.DataFrame, log: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that both samples have values of."""
+    return tuple(str(c) for c in reference if reference[c].notna().any() and log[c].notna().any())
 
 
 def _keep(run: Any, workspace: Path, project: str) -> None:

@@ -17,6 +17,7 @@ from pipelines.ingest import read_rows_from, write_rows
 from pipelines.params import Storage
 
 MARK = "log.json"
+BUCKETS, MOST, CELLS = 4, 256, 20_000_000  # a bucket is read at once: it should not exceed so many cells
 _MOMENT = pa.timestamp("us", tz="UTC")
 _WHO = [("device", pa.string()), ("time", _MOMENT), ("received", _MOMENT)]
 DECISIONS = pa.schema(
@@ -78,19 +79,14 @@ class FieldLog:
     labels: pd.DataFrame
     devices: pd.DataFrame = field(default_factory=lambda: DEVICES.empty_table().to_pandas())
 
-    def until(self, moment: pd.Timestamp) -> FieldLog:
-        """What had been received by a moment."""
-        known = {name: getattr(self, name) for name in ("rows", "decisions", "heartbeats", "labels")}
-        kept = {name: part[part["received"] <= moment].reset_index(drop=True) for name, part in known.items()}
-        return FieldLog(**kept, devices=self.devices[self.devices["from"] <= moment].reset_index(drop=True))
-
 
 def write_log(folder: Path, log: FieldLog, channels: tuple[str, ...], about: dict[str, Any]) -> None:
     """Write a log whole, in the place of an older one. Raises DataError where the folder holds something else."""
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).is_file())):
         raise DataError(f"{folder} exists and is no field log; name a new folder for the log (-o)")
     with replacing_folder(folder) as new:
-        write_rows(new / "rows", log.rows, channels, Storage(buckets=4, span="month"))
+        buckets = min(max(BUCKETS, -(-log.rows.size // CELLS)), MOST)
+        write_rows(new / "rows", log.rows, channels, Storage(buckets=buckets, span="month"))
         for name, schema in SCHEMAS.items():
             _write_by_month(new / name, getattr(log, name), schema)
         (new / MARK).write_text(json.dumps(about, indent=2, sort_keys=True) + "\n")
@@ -104,6 +100,11 @@ def read_log(folder: Path) -> FieldLog:
         )
     parts = {name: _read_parts(folder / name, schema) for name, schema in SCHEMAS.items()}
     return FieldLog(rows=read_rows_from(folder / "rows", made_by="fleetloop score BUNDLE ROWS -o LOG"), **parts)
+
+
+def read_table_of(folder: Path, name: str) -> pd.DataFrame:
+    """One of a log's tables: decisions, heartbeats, labels or devices. Raises DataError where it cannot be read."""
+    return _read_parts(folder / name, SCHEMAS[name])
 
 
 def _write_by_month(folder: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:

@@ -40,3 +40,9 @@ def _rows(frame: pd.DataFrame, mask: Mask, devices: Sequence[str]) -> NDArray[np
     if mask.until is not None:
         found &= frame["time"] < pd.Timestamp(mask.until)
     return found.to_numpy(dtype=np.bool_)
+
+
+def members(masks: Sequence[Mask], cohorts: Sequence[Cohort]) -> set[str]:
+    """The devices that some masks are of."""
+    known = {cohort.name: cohort.devices for cohort in cohorts}
+    return {name for mask in masks for name in known.get(mask.cohort, (mask.cohort,))}

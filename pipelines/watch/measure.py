@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ FLOOR = 1e-3  # smallest spread between devices that is believed, as a share of 
 ODDS = 1e-4  # probabilities are cut here before their log-odds are averaged
 
 
+Usual = Callable[[pd.DataFrame, str], Float | float]
+"""Of a frame's rows: what is usual of a channel or of the score at their moments, off its mean; 0 where nothing is."""
+
+
 @dataclass(frozen=True)
 class Calendar:
     """Windows of `window` periods counted back from the newest row, whose slot is `newest`; the newest is -1."""
@@ -27,13 +32,22 @@ class Calendar:
 
     def slot(self, times: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
         """Periods since the epoch."""
-        period = round(self.period_s * 1e6)
-        slots: NDArray[np.int64] = pd.DatetimeIndex(times).as_unit("us").asi8 // period
-        return slots
+        return slots(pd.DatetimeIndex(times).as_unit("us").asi8, self.period_s)
+
+    def index(self, times: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
+        """The windows that hold these moments; those after the newest row count from 0."""
+        found: NDArray[np.int64] = (self.slot(times) - self.newest - 1) // self.window
+        return found
 
     def start(self, index: int) -> pd.Timestamp:
         """When a window begins."""
         return pd.Timestamp((self.newest + 1 + index * self.window) * self.period_s, unit="s", tz="UTC")
+
+
+def slots(microseconds: NDArray[np.int64], period_s: float) -> NDArray[np.int64]:
+    """Whole periods since the epoch."""
+    found: NDArray[np.int64] = microseconds // round(period_s * 1e6)
+    return found
 
 
 def newest_slot(times: pd.Series[pd.Timestamp], period_s: float) -> int:
@@ -60,25 +74,27 @@ def statistics_of(channels: tuple[Channel, ...], task: TaskSpec) -> tuple[Statis
 
 
 def measure(
-    frame: pd.DataFrame, channels: tuple[Channel, ...], task: TaskSpec, calendar: Calendar, first: int | None = None
+    frame: pd.DataFrame,
+    channels: tuple[Channel, ...],
+    task: TaskSpec,
+    calendar: Calendar,
+    usual: Usual | None = None,
 ) -> DeviceWindows:
-    """The statistics of every device window. first: calendar index to begin at, by default the oldest there is.
+    """The statistics of every device window. usual: what is taken off each value first, where its course is known.
 
     frame: sorted by device and time; device, time, channels and `<channel>.measured` as in the grid, `<channel>.masked`
     where one is (see `masked`), score (NaN where nobody answered), acts (bool), target (NaN = unknown), life (periods,
     inf = no failure known), healthy (bool).
     """
-    slot = calendar.slot(frame["time"])
-    index = (slot - calendar.newest - 1) // calendar.window
-    first = int(index.min()) if first is None else first
-    keep = index >= first
-    frame, slot, index = frame[keep], slot[keep], index[keep]
-    codes, names = pd.factorize(frame["device"], sort=True)
-    cells = _Cells(codes.astype(np.int64) * -first + (index - first), (len(names), -first))
+    slot, index = calendar.slot(frame["time"]), calendar.index(frame["time"])
+    first = int(index.min())
+    width = int(index.max()) + 1 - first
+    codes, names = pd.factorize(frame["device"].to_numpy(dtype=object), sort=True)
+    cells = _Cells(codes.astype(np.int64) * width + (index - first), (len(names), width))
     rows = cells.count(np.ones(len(frame), dtype=np.bool_))
     full = rows >= ENOUGH * calendar.window
     statistics = statistics_of(channels, task)
-    columns = _inputs(frame, channels, cells) | _answers(frame, task, cells)
+    columns = _inputs(frame, channels, cells, usual) | _answers(frame, task, cells, usual)
     values = np.stack([np.where(full, columns[s.name], np.nan) for s in statistics], axis=2)
     return DeviceWindows(
         tuple(str(name) for name in names),
@@ -114,12 +130,12 @@ class _Cells:
         return np.where(number >= least, summed / np.maximum(number, 1.0), np.nan)
 
 
-def _inputs(frame: pd.DataFrame, channels: tuple[Channel, ...], cells: _Cells) -> dict[str, Float]:
+def _inputs(frame: pd.DataFrame, channels: tuple[Channel, ...], cells: _Cells, usual: Usual | None) -> dict[str, Float]:
     found: dict[str, Float] = {}
     silent, due = np.zeros(len(frame)), np.zeros(len(frame))
     for channel in channels:
         measured = frame[f"{channel.name}.measured"].to_numpy(dtype=np.bool_)
-        values = frame[channel.name].to_numpy(dtype=np.float64)
+        values = _less(frame, channel.name, frame[channel.name].to_numpy(dtype=np.float64), usual)
         level = cells.mean(values, measured, 2.0)
         away = values - level.ravel()[cells.place]
         spread = np.sqrt(cells.mean(away**2, measured, 2.0))
@@ -137,20 +153,28 @@ def _masked(frame: pd.DataFrame, channel: Channel) -> Bool:
     return frame[name].to_numpy(dtype=np.bool_) if name in frame else np.zeros(len(frame), dtype=np.bool_)
 
 
-def _answers(frame: pd.DataFrame, task: TaskSpec, cells: _Cells) -> dict[str, Float]:
-    score, target = (frame[name].to_numpy(dtype=np.float64) for name in ("score", "target"))
-    answered = np.isfinite(score)
-    settled = answered & np.isfinite(target)
-    error = np.where(settled, score - target, 0.0)
-    binary = task.objective == "binary"
-    cut = np.clip(np.where(answered, score, 0.5), ODDS, 1 - ODDS)
-    shown = np.log(cut / (1 - cut)) if binary else score
+def _answers(frame: pd.DataFrame, task: TaskSpec, cells: _Cells, usual: Usual | None) -> dict[str, Float]:
+    shown, error = answers_of(frame, task)
+    answered, settled = np.isfinite(shown), np.isfinite(error)
+    loss = error**2 if task.objective == "binary" else np.abs(error)
     return {
-        "score": cells.mean(shown, answered),
+        "score": cells.mean(_less(frame, "score", shown, usual), answered),
         "alarms": cells.mean(frame["acts"].to_numpy(dtype=np.float64), answered),
-        "loss": cells.mean(error**2 if binary else np.abs(error), settled),
+        "loss": cells.mean(loss, settled),
         "bias": cells.mean(-error, settled),  # above 0: more failures than foretold
     }
+
+
+def answers_of(frame: pd.DataFrame, task: TaskSpec) -> tuple[Float, Float]:
+    """(n,) the score as it is averaged (log-odds of a probability), NaN = no answer; and score less target, NaN where
+    the outcome is not known."""
+    score, target = (frame[name].to_numpy(dtype=np.float64) for name in ("score", "target"))
+    cut = np.clip(score, ODDS, 1 - ODDS)
+    return np.log(cut / (1 - cut)) if task.objective == "binary" else score, score - target
+
+
+def _less(frame: pd.DataFrame, name: str, values: Float, usual: Usual | None) -> Float:
+    return values if usual is None else values - usual(frame, name)
 
 
 def _failures(frame: pd.DataFrame, slot: NDArray[np.int64], cells: _Cells, calendar: Calendar, first: int) -> Float:

@@ -1,7 +1,8 @@
 """How well the model does in the field: measured where outcomes are known, estimated with its error where not yet.
 
 The estimate asks what answers like these cost on the held-back devices: rows are sorted into bins of their score, and
-each counts with the mean loss of its bin there. Its error is what such estimates were wrong by on held-back windows.
+each counts with the mean loss of its bin there. Its error is what such estimates are wrong by on held-back devices
+that taught them nothing.
 It sees a change of the answers; a change of what they mean (concept drift) only outcomes show.
 """
 
@@ -15,10 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.tasks import TaskSpec
+from pipelines.watch.answers import Answers
 from pipelines.watch.measure import Calendar
 from pipelines.watch.windows import Float
 
 BINS = 10
+SEED = 0  # of the parts by which the error is learnt
 FEW = 20  # settled rows below which a window's loss is not stated
 
 
@@ -57,59 +60,80 @@ class Performance:
         return f"{newest}; measured: {self.real[at]:.3g} over {self.settled[at]:,} rows until {self.ends[at]:%Y-%m-%d}"
 
 
-def perform(log: pd.DataFrame, reference: pd.DataFrame, task: TaskSpec, calendar: Calendar) -> Performance | None:
-    """Real and estimated performance of a log (see `measure` for the frames); None where nobody answered."""
-    known, seen = (_answered(frame) for frame in (reference, log))
-    losses = _losses(known, task)
-    settled = np.isfinite(losses)
-    if settled.sum() < FEW or seen.empty:
+def perform(seen: Answers, known: Answers, task: TaskSpec, calendar: Calendar, outcome: float) -> Performance | None:
+    """Real and estimated performance of a log; None where nobody answered, or nothing is known of answers like these.
+
+    outcome: windows after which it is known what came of a row. A younger window has no measured loss: of it only the
+    failures would be known.
+    """
+    known = known.take(np.isfinite(known.target))
+    if len(known.score) < FEW or not len(seen.score):
         return None
-    edges = np.unique(np.quantile(known["score"].to_numpy()[settled], np.linspace(0, 1, BINS + 1)[1:-1]))
-    by_bin = _means(np.digitize(known["score"].to_numpy()[settled], edges), losses[settled], len(edges) + 1)
-    window, first, count = _windows(seen, calendar)
-    real, rows = _settled_means(window, _losses(seen, task), count)
-    estimated = _means(window, by_bin[np.digitize(seen["score"].to_numpy(), edges)], count)
+    first, last = int(seen.window.min()), int(seen.window.max())
+    count, window = last - first + 1, seen.window - first
+    losses = _losses(seen, task)
+    losses[seen.window + 1 + outcome > 0] = np.nan
+    real, rows = _settled_means(window, losses, count)
+    bins = _learn(known, task)
+    estimated = _means(window, bins.of(seen.score), count)
     name = "squared error" if task.objective == "binary" else "absolute error"
     ends = tuple(calendar.start(first + i + 1) for i in range(count))
-    error = _error(known[settled], losses[settled], by_bin, edges, calendar)
+    error = _error(known, task, len(seen.devices))
     return Performance(name, ends, tuple(real.tolist()), tuple(rows.tolist()), tuple(estimated.tolist()), error)
 
 
-def _error(known: pd.DataFrame, losses: Float, by_bin: Float, edges: Float, calendar: Calendar) -> float:
-    """Root mean square of estimate less measured over the reference's calendar windows."""
-    window, _, count = _windows(known, calendar)
-    real, _ = _settled_means(window, losses, count)
-    off = _means(window, by_bin[np.digitize(known["score"].to_numpy(), edges)], count) - real
-    off = off[np.isfinite(off)]
-    return float(np.sqrt(np.mean(off**2))) if len(off) else float("nan")
+@dataclass(frozen=True)
+class _Bins:
+    """What answers cost, by their score. edges: (B - 1,); loss: (B,)."""
+
+    edges: Float
+    loss: Float
+
+    def of(self, score: NDArray[np.float32]) -> Float:
+        found: Float = self.loss[np.digitize(score, self.edges)]
+        return found
 
 
-def _answered(frame: pd.DataFrame) -> pd.DataFrame:
-    found: pd.DataFrame = frame.loc[np.isfinite(frame["score"]), ["time", "score", "target"]]
-    return found
+def _learn(known: Answers, task: TaskSpec) -> _Bins:
+    edges = np.unique(np.quantile(known.score, np.linspace(0, 1, BINS + 1)[1:-1]).astype(np.float64))
+    losses = _losses(known, task)
+    by_bin = _means(np.digitize(known.score, edges), losses, len(edges) + 1)
+    return _Bins(edges, np.where(np.isfinite(by_bin), by_bin, losses.mean()))
 
 
-def _losses(frame: pd.DataFrame, task: TaskSpec) -> Float:
-    off = (frame["score"] - frame["target"]).to_numpy(dtype=np.float64)
+def _error(known: Answers, task: TaskSpec, devices: int) -> float:
+    """Root mean square of estimate less measured, by calendar window, of parts of the held-back devices that taught the
+    estimate nothing; a part has as many devices as the log, at most a third of them."""
+    many = len(known.devices)
+    size = max(1, min(devices, many // 3))
+    order = np.random.default_rng(SEED).permutation(many)
+    off = []
+    for begin in range(0, many - size + 1, size):
+        inside = np.isin(known.device, order[begin : begin + size])
+        if inside.all() or not inside.any():
+            continue
+        part, bins = known.take(inside), _learn(known.take(~inside), task)
+        window = part.window - part.window.min()
+        real, rows = _settled_means(window, _losses(part, task), int(window.max()) + 1)
+        off.append((_means(window, bins.of(part.score), len(real)) - real)[rows >= FEW])
+    squares = np.concatenate([np.zeros(0), *off]) ** 2
+    return float(np.sqrt(squares.mean())) if len(squares) else float("nan")
+
+
+def _losses(answers: Answers, task: TaskSpec) -> Float:
+    off = answers.score.astype(np.float64) - answers.target
     found: Float = off**2 if task.objective == "binary" else np.abs(off)
     return found
 
 
-def _windows(frame: pd.DataFrame, calendar: Calendar) -> tuple[NDArray[np.int64], int, int]:
-    """Each row's window from 0, the calendar index of window 0, and how many there are."""
-    index = (calendar.slot(frame["time"]) - calendar.newest - 1) // calendar.window
-    first, last = int(index.min()), int(index.max())
-    return index - first, first, last - first + 1
-
-
-def _settled_means(window: NDArray[np.int64], losses: Float, count: int) -> tuple[Float, NDArray[np.int64]]:
+def _settled_means(window: NDArray[np.int32], losses: Float, count: int) -> tuple[Float, NDArray[np.int64]]:
     settled = np.isfinite(losses)
     rows = np.bincount(window[settled], minlength=count)
     means = _means(window[settled], losses[settled], count)
     return np.where(rows >= FEW, means, np.nan), rows
 
 
-def _means(place: NDArray[np.int64], values: Float, count: int) -> Float:
+def _means(place: NDArray[Any], values: Float, count: int) -> Float:
     rows = np.bincount(place, minlength=count)
     total = np.bincount(place, weights=values, minlength=count)
     found: Float = np.where(rows > 0, total / np.maximum(rows, 1), np.nan)

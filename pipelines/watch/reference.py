@@ -1,25 +1,62 @@
-"""Both sides of a judgement in one shape: the held-back calibration devices of the use case, and a field log."""
+"""What a log is compared with: the held-back calibration devices, and the past of the log's own devices."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from fleetloop_edge.decide import ABSTAIN, NONE
-from fleetloop_edge.spec import Channel, FeatureSpec
 from pipelines.errors import DataError
 from pipelines.evaluate import actions, read_decisions, read_predictions
-from pipelines.features import build_grid, read_grid
+from pipelines.features import stream_grid
 from pipelines.files import Place
 from pipelines.split import read_targets
-from pipelines.tasks import TaskSpec
-from pipelines.tasks.base import life_left
-from pipelines.watch.field_log import NONE_REJECTED, FieldLog
+from pipelines.watch.decided import Decided
+from pipelines.watch.frames import by_devices, one_frame
 
 SIDE = "calibration"
 
 
-def reference_frame(place: Place, use_case: str, model: str, until: pd.Timestamp) -> pd.DataFrame:
+@dataclass(frozen=True)
+class GridFrames:
+    """Rows of the training grid beside which something is told. beside: device, time, score, acts, target, life and
+    healthy (see `measure`)."""
+
+    place: Place
+    use_case: str
+    beside: pd.DataFrame
+    channels: tuple[str, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """See `Frames`."""
+        return tuple(sorted(self.beside["device"].unique()))
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return self._frames(self.beside)
+
+    def of(self, devices: Collection[str]) -> pd.DataFrame:
+        """See `Frames`."""
+        found = list(self._frames(self.beside[self.beside["device"].isin(list(devices))]))
+        return one_frame(found) if found else self.beside.iloc[:0]
+
+    def _frames(self, beside: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        columns = ["device", "time", *(n for name in self.channels for n in (name, f"{name}.measured"))]
+        if beside.empty:
+            return
+        for grid in stream_grid(self.place, self.use_case):
+            for part in by_devices(grid[columns][grid["device"].isin(beside["device"].unique())]):
+                told = beside[beside["device"].isin(part["device"].unique())]
+                frame = part.merge(told, on=["device", "time"], how="inner")
+                if len(frame):
+                    yield frame.sort_values(["device", "time"], ignore_index=True)
+
+
+def reference_frames(
+    place: Place, use_case: str, model: str, channels: tuple[str, ...], until: pd.Timestamp
+) -> GridFrames:
     """Grid rows of the calibration devices up to a moment, with the model's answers and what came of them.
 
     The champion may be younger than the moment that is judged: what was measured after it is left out. See `measure`.
@@ -42,46 +79,17 @@ def reference_frame(place: Place, use_case: str, model: str, until: pd.Timestamp
     )
     acts = actions(scored, model, rules[model].decision, fresh)
     kept = scored[["device", "time", "target", "life", "healthy"]].assign(score=scored[model], acts=acts)
-    grid = read_grid(place, use_case).drop(
-        columns="life", errors="ignore"
-    )  # the grid's counts lives, ours is what is left
-    return grid.merge(kept, on=["device", "time"], how="inner").sort_values(["device", "time"], ignore_index=True)
+    return GridFrames(place, use_case, kept, channels)
 
 
-def log_frame(log: FieldLog, spec: FeatureSpec, channels: tuple[Channel, ...], task: TaskSpec) -> pd.DataFrame:
-    """The same of a log: its rows on the grid, its decisions, and its outcomes as far as labels tell.
-
-    Raises DataError where no decision meets a row.
-    """
-    absent = [name for name in spec.channels if name not in log.rows]
-    if absent:
-        raise DataError(f"the rows of the log have no channel {absent[0]!r}; is it a log of another use case?")
-    events = log.labels.rename(columns={"from": "time", "label": "kind"})
-    grid = build_grid(log.rows, NONE_REJECTED, spec, channels, events)
-    asked = ~log.decisions["action"].isin([NONE, ABSTAIN])
-    said = log.decisions[["device", "time", "score"]].assign(acts=asked).drop_duplicates(["device", "time"])
-    frame = grid.merge(said, on=["device", "time"], how="inner").sort_values(["device", "time"], ignore_index=True)
-    if frame.empty:
-        raise DataError("no decision of the log is about a row of it; rows and decisions must be of the same devices")
-    life = life_left(frame, events, task.failure, spec.period_s)
-    last = frame.groupby("device", sort=False)["time"].transform("max")
-    ahead = np.asarray((last - frame["time"]).dt.total_seconds() / spec.period_s, dtype=np.float64)
-    return frame.assign(life=life, target=task.target(life, ahead), healthy=False)
-
-
-def past_of(place: Place, use_case: str, log: pd.DataFrame) -> pd.DataFrame:
+def past_frames(
+    place: Place, use_case: str, decided: Decided, period_s: float, channels: tuple[str, ...]
+) -> GridFrames:
     """The training grid's rows of a log's devices from before the log, nobody's answers with them; see `measure`."""
-    grid = read_grid(place, use_case).assign(score=np.float32(np.nan), acts=False, target=np.float32(np.nan))
-    grid = grid.assign(**{name: read_targets(place, use_case)[name] for name in ("life", "healthy")})
-    begins = log.groupby("device")["time"].min()
-    first = grid["device"].map(begins)
-    found: pd.DataFrame = grid[(grid["time"] < first).fillna(False)].reset_index(drop=True)
-    return found
-
-
-def model_of(log: FieldLog) -> str:
-    """The model that made most of the log's decisions. Raises DataError where none did."""
-    models = log.decisions["model"][log.decisions["model"] != ""]
-    if models.empty:
-        raise DataError("the log has no decision that a model made: there is nothing to judge")
-    return str(models.value_counts().sort_index(ascending=True).idxmax())
+    told = read_targets(place, use_case)[["device", "time", "life", "healthy"]]
+    begins = pd.to_datetime(decided.first * round(period_s * 1e6), unit="us", utc=True)
+    first = told["device"].map(pd.Series(begins, index=list(decided.devices)))
+    told = told[(told["time"] < first).fillna(False)].reset_index(drop=True)
+    nobody = np.full(len(told), np.nan, dtype=np.float32)
+    beside = told.assign(score=nobody, acts=False, target=nobody)
+    return GridFrames(place, use_case, beside, channels)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fleetloop_edge.spec import Channel
-from pipelines.watch.measure import Calendar
-from pipelines.watch.pieces import Pieces, cut, longest_runs, runs_at_the_end
-from pipelines.watch.steps import Step, find_steps, learn_jumps
+from pipelines.watch.pieces import Pieces, Runs
+from pipelines.watch.steps import JumpNull, Step, find_steps, learn_jumps
 from pipelines.watch.windows import Float
 
 PIECES_A_WINDOW = 7
 FEWEST_ROWS = 4  # of a piece
 LOOK_BACK = 6  # judged spans of history that pieces are cut of
 STUCK_SHARE, STUCK_TIMES, STUCK_LEAST = 0.95, 3.0, 8  # a run is stuck beyond TIMES what that share of windows keeps to
+FEW = 3  # devices whose channel broke, from which on one cause is looked for
 GONE, USUAL = 0.1, 0.5  # a channel is gone below this share of rows, where it used to be above that one
 
 
@@ -58,36 +60,76 @@ class Fault:
     weak: bool = False
 
 
+@dataclass(frozen=True)
+class SensorNull:
+    """What healthy devices' sensors do. longest: (C,) rows for which a channel may keep one value, inf = for good.
+    jumps: None where the reference is too short to know."""
+
+    longest: Float
+    jumps: JumpNull | None
+
+
+def learn_sensors(reference: Pieces, runs: Sequence[Sequence[NDArray[np.int64]]], look: Look) -> SensorNull:
+    """runs: for each channel the longest runs of device windows, part by part."""
+    longest = []
+    for parts in runs:
+        usual = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        limit = STUCK_TIMES * float(np.quantile(usual, STUCK_SHARE)) if len(usual) else np.inf
+        longest.append(max(STUCK_LEAST, limit) if limit <= look.window else np.inf)  # else constant by nature
+    return SensorNull(np.array(longest), learn_jumps(reference))
+
+
 def find_faults(
-    log: pd.DataFrame,
-    reference: pd.DataFrame,
+    pieces: Pieces,
+    runs: Runs,
+    null: SensorNull,
     channels: Sequence[Channel],
     look: Look,
+    rows: Callable[[Collection[str]], pd.DataFrame],
     begin: pd.Timestamp | None = None,
 ) -> tuple[Fault, ...]:
     """Faults that still hold at the log's end, one a device and channel.
 
-    log, reference: grid rows sorted by device and time, with `<channel>.measured`; the log with its devices' past.
-    begin: of the log; a channel that stepped before it is as the model knows it.
+    pieces: of a log and of its devices' past. runs: of the log. rows: grid rows of some devices, sorted by device and
+    time. begin: of the log; a channel that stepped before it is as the model knows it.
     """
-    names = tuple(c.name for c in channels)
-    calendar = Calendar(look.period_s, look.piece, int(Calendar(look.period_s, 1, 0).slot(log["time"]).max()))
-    pieces = cut(log, names, calendar, look.pieces)
     found: dict[tuple[str, str], Fault] = {}
-    for fault in (*_gone(log, pieces, channels), *_stuck(log, reference, channels, look)):
+    for fault in (*_gone(pieces, runs, channels), *_stuck(runs, null, channels)):
         found.setdefault((fault.device, fault.channel), fault)
-    null = learn_jumps(cut(reference, names, calendar))
-    if null is None:
-        return tuple(found[key] for key in sorted(found))
-    steps = [
-        _stepped(log, pieces, step, channels[step.channel], null.leftover(step.channel))
-        for step in find_steps(pieces, null, look.nominal)
-    ]
-    for fault in steps:
-        known = begin is not None and fault.since < begin
-        if not known and not any(_together(fault, other) for other in steps):
+    if null.jumps is not None:
+        steps = _worth_a_look(find_steps(pieces, null.jumps, look.nominal), found.values(), pieces)
+        for fault in _steps(steps, pieces, null.jumps, channels, rows, begin):
             found.setdefault((fault.device, fault.channel), fault)
     return tuple(found[key] for key in sorted(found))
+
+
+def _worth_a_look(steps: Sequence[Step], known: Iterable[Fault], pieces: Pieces) -> list[Step]:
+    """Without the weak steps that no strong one stands beside: on the same device, or on FEW others' same channel."""
+    strong = [s for s in steps if s.z > s.limit]
+    devices, count = {s.device for s in strong}, Counter(fault.channel for fault in known)
+    count.update(pieces.channels[s.channel] for s in strong)
+    return [s for s in steps if s.device in devices or count[pieces.channels[s.channel]] >= FEW]
+
+
+def _steps(
+    steps: Sequence[Step],
+    pieces: Pieces,
+    null: JumpNull,
+    channels: Sequence[Channel],
+    rows: Callable[[Collection[str]], pd.DataFrame],
+    begin: pd.Timestamp | None,
+) -> list[Fault]:
+    if not steps:
+        return []
+    near = rows(sorted({pieces.devices[s.device] for s in steps}))
+    near = near[near["time"] >= pieces.start(min(s.piece for s in steps) - 3)]
+    mine = {str(name): frame for name, frame in near.groupby("device", sort=False)}
+    told = []
+    for step in steps:
+        frame, leftover = mine[pieces.devices[step.device]], null.leftover(step.channel)
+        told.append(_stepped(frame, pieces, step, channels[step.channel], leftover))
+    fresh = [fault for fault in told if begin is None or fault.since >= begin]
+    return [fault for fault in fresh if not any(_together(fault, other) for other in told)]
 
 
 def _together(one: Fault, other: Fault) -> bool:
@@ -96,19 +138,20 @@ def _together(one: Fault, other: Fault) -> bool:
     return one.device == other.device and one.channel != other.channel and near
 
 
-def _gone(log: pd.DataFrame, pieces: Pieces, channels: Sequence[Channel]) -> list[Fault]:
+def _gone(pieces: Pieces, runs: Runs, channels: Sequence[Channel]) -> list[Fault]:
     """Channels that a device which still speaks no longer measures."""
     share = pieces.share
     faults: list[Fault] = []
     if share.shape[1] < 2:
         return faults
-    newest = share[:, -1]
+    newest, places = share[:, -1], {name: i for i, name in enumerate(runs.devices)}
     usual = np.array([_median(share[:, :-1, c]) for c in range(len(channels))]).T
     for device, place in zip(*np.nonzero((newest <= GONE) & (usual >= USUAL)), strict=True):
         name, channel = pieces.devices[device], channels[place]
-        mine = log[log["device"] == name]
-        heard = mine.loc[mine[f"{channel.name}.measured"], "time"]
-        since = heard.max() + pd.Timedelta(seconds=pieces.calendar.period_s)
+        if name not in places:
+            continue
+        heard = pd.Timestamp(int(runs.heard[places[name], place]), unit="us", tz="UTC")
+        since = heard + pd.Timedelta(seconds=pieces.calendar.period_s)
         sentence = (
             f"{channel.name} is gone since {since:%Y-%m-%d %H:%M}: measured in {newest[device, place]:.0%} of the "
             f"newest rows, in {usual[device, place]:.0%} before"
@@ -117,34 +160,26 @@ def _gone(log: pd.DataFrame, pieces: Pieces, channels: Sequence[Channel]) -> lis
     return faults
 
 
-def _stuck(log: pd.DataFrame, reference: pd.DataFrame, channels: Sequence[Channel], look: Look) -> list[Fault]:
+def _stuck(runs: Runs, null: SensorNull, channels: Sequence[Channel]) -> list[Fault]:
     """Channels that end with one value for much longer than healthy ones ever keep one."""
-    calendar = Calendar(look.period_s, look.window, 0)
     faults: list[Fault] = []
-    for channel in channels:
-        usual = longest_runs(reference, channel.name, calendar)
-        if not len(usual):
-            continue
-        limit = max(STUCK_LEAST, STUCK_TIMES * float(np.quantile(usual, STUCK_SHARE)))
-        if limit > look.window:  # a channel that is constant by nature
-            continue
-        runs = runs_at_the_end(log, channel.name)
-        for device in np.flatnonzero(runs.length > limit):
-            first = log.iloc[runs.first[device]]
-            sentence = (
-                f"{channel.name} is stuck at {first[channel.name]:.4g} {channel.unit} "
-                f"since {first['time']:%Y-%m-%d %H:%M}, "
-                f"for {runs.length[device]} rows (limit {limit:.0f}, from healthy devices' longest runs)"
-            )
-            faults.append(Fault(runs.devices[device], channel.name, "stuck", first["time"], sentence))
+    for device, place in zip(*np.nonzero(runs.length > null.longest), strict=True):
+        channel, since = channels[place], pd.Timestamp(int(runs.since[device, place]), unit="us", tz="UTC")
+        sentence = (
+            f"{channel.name} is stuck at {runs.value[device, place]:.4g} {channel.unit} since {since:%Y-%m-%d %H:%M}, "
+            f"for {runs.length[device, place]} rows (limit {null.longest[place]:.0f}, from healthy devices' longest "
+            "runs)"
+        )
+        faults.append(Fault(runs.devices[device], channel.name, "stuck", since, sentence))
     return faults
 
 
-def _stepped(log: pd.DataFrame, pieces: Pieces, step: Step, channel: Channel, leftover: Float) -> Fault:
-    """weights `leftover`: (C,) see `JumpNull`: they take out what the other channels tell, to find the moment by."""
+def _stepped(mine: pd.DataFrame, pieces: Pieces, step: Step, channel: Channel, leftover: Float) -> Fault:
+    """mine: rows of the device. weights `leftover`: (C,) see `JumpNull`: they take out what the other channels tell, to
+    find the moment by."""
     name = pieces.devices[step.device]
     begin, end = pieces.start(step.piece - 3), pieces.start(step.piece + 2)
-    mine = log[(log["device"] == name) & (log["time"] >= begin) & (log["time"] < end) & log[f"{channel.name}.measured"]]
+    mine = mine[(mine["time"] >= begin) & (mine["time"] < end) & mine[f"{channel.name}.measured"]]
     values = mine[channel.name].to_numpy(dtype=np.float64)
     others = mine[list(pieces.channels)].to_numpy(dtype=np.float64)
     there = np.isfinite(others)

@@ -8,9 +8,8 @@ import pandas as pd
 
 from pipelines.watch.cohorts import Cohort
 from pipelines.watch.finding import Finding
-from pipelines.watch.sensors import Fault
+from pipelines.watch.sensors import FEW, Fault
 
-FEW = 3  # devices from which on one cause is looked for
 FITS = 0.7  # how well a cohort must cover the devices that show it and they it (F1)
 DAY, BEFORE = pd.Timedelta(days=1), pd.Timedelta(days=30)  # how long after an update a fault may be seen
 WORLD = 0.25  # share of the fleet from which on a step that no cohort explains is the world's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,27 +15,32 @@ from pipelines.errors import DataError
 from pipelines.features import read_spec
 from pipelines.files import Place, write_json
 from pipelines.ingest import channels_of, read_devices
-from pipelines.params import UseCaseSpec, WatchSpec, load_params
+from pipelines.params import UseCaseSpec, load_params
 from pipelines.watch.cohorts import Cohort, cohorts_of
-from pipelines.watch.evidently_report import Shown, Told, sample, save_report
-from pipelines.watch.field_log import FieldLog, read_log
+from pipelines.watch.evidently_report import Shown, Told, both_have, save_report
+from pipelines.watch.field_log import DEVICES
 from pipelines.watch.finding import Finding
+from pipelines.watch.frames import Frames
+from pipelines.watch.gather import Ask, Known, Seen, know, remember, see
 from pipelines.watch.history import RECORD, newest_findings, next_folder, workspace_of
 from pipelines.watch.judge import Reference, Test, Verdict, judge_against
 from pipelines.watch.judgement import Judgement
-from pipelines.watch.masks import masked
-from pipelines.watch.measure import Calendar, measure, newest_slot
+from pipelines.watch.log_frames import LogFrames, open_log
+from pipelines.watch.masks import masked, members
+from pipelines.watch.measure import Calendar
 from pipelines.watch.null import Rule
 from pipelines.watch.performance import Performance, perform
-from pipelines.watch.reference import log_frame, model_of, past_of, reference_frame
-from pipelines.watch.sensors import Look, find_faults
+from pipelines.watch.pieces import Pieces, joined
+from pipelines.watch.reference import past_frames, reference_frames
+from pipelines.watch.sensors import Look, SensorNull, find_faults
 from pipelines.watch.tickets import file_tickets, masks_of, read_masks
 from pipelines.watch.timeline import Timeline, timelines
 from pipelines.watch.triage import as_finding, carried, classify, confine
 from pipelines.watch.upstream import sort_faults
+from pipelines.watch.weekly import NO_COURSE, Weekly, learn_weekly
 from pipelines.watch.windows import DeviceWindows, Horizons
 
-SEED = 0  # of the pseudo-logs and of the sample that is shown: the same log is judged the same twice
+SEED = 0  # of the pseudo-logs: the same log is judged the same twice
 SHARED = 0.5  # of a cohort's deviation: shown by the others so clearly, a change is not the cohort's own
 
 
@@ -42,16 +48,19 @@ SHARED = 0.5  # of a cohort's deviation: shown by the others so clearly, a chang
 class Sides:
     """A log and its reference as frames (see `measure`), and what is known of the devices.
 
-    past: grid rows of the log's devices from before the log, with `healthy`. devices: device, from (UTC), site, vendor,
-    firmware.
+    past: grid rows of the log's devices from before the log, with `healthy`. table: device, from (UTC), site, vendor,
+    firmware. begin, end: when the log's first and last slot begin. delay: periods that labels usually take.
     """
 
-    log: pd.DataFrame
-    reference: pd.DataFrame
-    past: pd.DataFrame
+    log: Frames
+    reference: Frames
+    past: Frames
     channels: tuple[Channel, ...]
     cohorts: tuple[Cohort, ...]
-    devices: pd.DataFrame
+    table: pd.DataFrame
+    begin: pd.Timestamp
+    end: pd.Timestamp
+    delay: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +71,8 @@ class Judged:
     findings: tuple[Finding, ...]
     timelines: dict[tuple[str, str], Timeline]
     performance: Performance | None
+    weekly: Weekly
+    shown: Shown
 
 
 def watch(place: Place, use_case: str, log: Path, *, now: datetime | None = None) -> Judgement:
@@ -73,68 +84,84 @@ def watch(place: Place, use_case: str, log: Path, *, now: datetime | None = None
     """
     params = load_params(place.root)
     case = params.use_case(use_case)
-    field, moment = _known(read_log(log), now)
-    sides = read_sides(place, use_case, case, field, moment)
-    period_s = read_spec(place, use_case).period_s
-    judged = judge_sides(sides, use_case, case, period_s)
+    spec, known = read_spec(place, use_case), channels_of(params.dataset(case.dataset))
+    channels = tuple(known[name] for name in spec.channels)
+    field = open_log(log, spec, channels, case.task, None if now is None else _utc(now))
+    sides = read_sides(place, use_case, case, field)
+    judged = judge_sides(sides, use_case, case, spec.period_s)
     judged = dataclasses.replace(judged, findings=carried(judged.findings, newest_findings(place, use_case)))
-    judgement = _save(place, use_case, judged, shown(sides, case.watch), moment)
-    file_tickets(place, use_case, judged.findings, _iso(moment))
+    judgement = _save(place, use_case, judged, field.moment)
+    file_tickets(place, use_case, judged.findings, _iso(field.moment))
     return judgement
 
 
-def read_sides(place: Place, use_case: str, case: UseCaseSpec, field: FieldLog, moment: pd.Timestamp) -> Sides:
+def read_sides(place: Place, use_case: str, case: UseCaseSpec, field: LogFrames) -> Sides:
     """Both sides of a judgement, the log's masked channels taken out. Raises DataError."""
-    spec = read_spec(place, use_case)
-    known = channels_of(load_params(place.root).dataset(case.dataset))
-    channels = tuple(known[name] for name in spec.channels)
-    seen = log_frame(field, spec, channels, case.task)
-    table = field.devices if len(field.devices) else _devices(place, case.dataset)
-    cohorts = cohorts_of(sorted(seen["device"].unique()), table, moment)
-    reference = reference_frame(place, use_case, model_of(field), seen["time"].max())
-    seen = masked(seen, read_masks(place, use_case), cohorts)
-    return Sides(seen, reference, past_of(place, use_case, seen), channels, cohorts, table)
+    table = field.table if len(field.table) else _devices(place, case.dataset)
+    cohorts = cohorts_of(field.devices, table, field.moment)
+    names, period_s = field.spec.channels, field.spec.period_s
+    begin, end = (_moment(slot, period_s) for slot in (field.decided.first.min(), field.decided.last.max()))
+    reference = reference_frames(place, use_case, field.decided.model, names, end)
+    past = past_frames(place, use_case, field.decided, period_s, names)
+    log = dataclasses.replace(field, masks=read_masks(place, use_case), cohorts=cohorts)
+    return Sides(log, reference, past, field.channels, cohorts, table, begin, end, field.delay)
 
 
 def judge_sides(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float) -> Judged:
     """Broken channels first, and out with them; then the verdict on the rest, and the findings that it amounts to."""
-    broken = broken_channels(sides, use_case, case.watch, period_s)
+    asked, names = case.watch, tuple(c.name for c in sides.channels)
+    look = Look(period_s, asked.window, asked.m, asked.nominal)
+    calendar = Calendar(period_s, asked.window, int(sides.end.timestamp() // period_s))
+    weekly = NO_COURSE if asked.hour_of_week == "never" else learn_weekly(sides.reference, names, case.task)
+    ask = Ask(sides.channels, case.task, calendar, look, asked.sample, weekly)
+    known, past = know(sides.reference, ask), remember(sides.past, ask)
+    many = len(sides.log.devices)
+    seen = see(sides.log, ask, known, many)
+    if seen is None:
+        raise DataError("no decision of the log is about a row of it; rows and decisions must be of the same devices")
+    broken = broken_channels(sides, use_case, look, seen, known.sensors, None if past is None else past[1])
     told = [mask for finding in broken for mask in masks_of(finding)]
-    sound = dataclasses.replace(sides, log=masked(sides.log, told, sides.cohorts))
-    judged = judge_cohorts(sound, use_case, case, period_s)
+    if told:
+        spoilt = members(told, sides.cohorts)
+        again = see([masked(sides.log.of(spoilt), told, sides.cohorts)], ask, known, many)
+        seen = seen if again is None else seen.but(again)
+    judged = judge_cohorts(sides, use_case, case, seen, known, None if past is None else past[0], ask)
     return dataclasses.replace(judged, findings=(*broken, *judged.findings))
 
 
-def broken_channels(sides: Sides, use_case: str, asked: WatchSpec, period_s: float) -> tuple[Finding, ...]:
+def broken_channels(
+    sides: Sides, use_case: str, look: Look, seen: Seen, null: SensorNull, past: Pieces | None
+) -> tuple[Finding, ...]:
     """What people have to mend: faults of sensors, and changes upstream."""
-    look = Look(period_s, asked.window, asked.m, asked.nominal)
-    columns = ["device", "time", *(n for c in sides.channels for n in (c.name, f"{c.name}.measured"))]
-    whole = pd.concat([sides.past[columns], sides.log[columns]]).sort_values(["device", "time"], ignore_index=True)
-    faults = find_faults(whole, sides.reference, sides.channels, look, sides.log["time"].min())
-    newest = _iso(sides.log["time"].max())
-    return sort_faults(use_case, faults, sides.cohorts, sides.devices, newest)
+    pieces = seen.pieces if past is None else joined([past, seen.pieces])
+
+    def rows(devices: Collection[str]) -> pd.DataFrame:
+        parts = [side.of(devices) for side in (sides.past, sides.log)]
+        return pd.concat([p for p in parts if len(p)]).sort_values(["device", "time"], ignore_index=True)
+
+    faults = find_faults(pieces, seen.runs, null, sides.channels, look, rows, sides.begin)
+    return sort_faults(use_case, faults, sides.cohorts, sides.table, _iso(sides.end))
 
 
-def judge_cohorts(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float) -> Judged:
+def judge_cohorts(
+    sides: Sides, use_case: str, case: UseCaseSpec, seen: Seen, known: Known, past: DeviceWindows | None, ask: Ask
+) -> Judged:
     """The verdict on a log's cohorts, and the changes of the world that it amounts to."""
-    task, asked = case.task, case.watch
-    calendar = Calendar(period_s, asked.window, newest_slot(sides.log["time"], period_s))
-    horizons = Horizons(task.healthy_beyond / asked.window, task.settled_after / asked.window)
+    task, asked, calendar = case.task, case.watch, ask.calendar
+    horizons = Horizons(task.healthy_beyond / asked.window, (task.settled_after + sides.delay) / asked.window)
     rule = Rule(asked.k, asked.m, asked.nominal, asked.null_windows, SEED)
-    windows = measure(sides.log, sides.channels, task, calendar)
-    past = measure(sides.past, sides.channels, task, calendar) if len(sides.past) else None
-    reference = Reference(measure(sides.reference, sides.channels, task, calendar), rule, horizons, past)
-    verdict = judge_against(windows, reference, sides.cohorts)
-    changes = confine(verdict, lambda test, cohort: elsewhere(test, cohort, windows, reference))
-    performance = perform(sides.log, sides.reference, task, calendar)
-    unseen = _Unseen(sides, asked.m * asked.window)
+    reference = Reference(known.windows, rule, horizons, past)
+    verdict = judge_against(seen.windows, reference, sides.cohorts)
     found = []
-    for change in changes:
-        ruling = classify(change, unseen.share, asked.unseen)
+    for change in confine(verdict, lambda test, cohort: elsewhere(test, cohort, seen.windows, reference)):
+        ruling = classify(change, seen.unseen, asked.unseen)
         hits = [hit for test in change.tests for hit in test.hits]
         span = (_iso(calendar.start(min(hits))), _iso(calendar.start(max(hits) + 1)))
         found.append(as_finding(use_case, change, ruling, span))
-    return Judged(verdict, tuple(found), timelines(verdict, windows, reference, calendar), performance)
+    times = timelines(verdict, seen.windows, reference, calendar)
+    performance = perform(seen.answers, known.answers, task, calendar, horizons.outcome)
+    shown = Shown(known.shown, seen.shown, both_have(known.shown, seen.shown) if asked.sample else ())
+    return Judged(verdict, tuple(found), times, performance, ask.weekly, shown)
 
 
 def elsewhere(test: Test, cohort: Cohort, log: DeviceWindows, reference: Reference) -> bool:
@@ -148,52 +175,12 @@ def elsewhere(test: Test, cohort: Cohort, log: DeviceWindows, reference: Referen
     return same.rises == test.rises and (same.value or 0.0) >= SHARED * (test.value or 0.0)
 
 
-def shown(sides: Sides, asked: WatchSpec) -> Shown:
-    """The samples that the preset is shown: channels and score of rows that look healthy, as many of each device."""
-    columns = [*(c.name for c in sides.channels), "score"]
-    healthy = sample(sides.reference[sides.reference["healthy"]], columns, asked.sample, SEED)
-    newest = sides.log[~sides.log["acts"]].groupby("device", sort=True).tail(asked.m * asked.window)
-    seen = sample(newest, columns, asked.sample, SEED)
-    return Shown(healthy, seen, tuple(c for c in columns if healthy[c].notna().any() and seen[c].notna().any()))
+def _utc(now: datetime) -> pd.Timestamp:
+    return pd.Timestamp(now if now.tzinfo else now.replace(tzinfo=UTC)).tz_convert("UTC")
 
 
-class _Unseen:
-    """How much of what a cohort measured lately lies outside what the reference ever measured."""
-
-    TAIL = 0.001  # share of the reference left out at either end
-
-    def __init__(self, sides: Sides, newest: int) -> None:
-        self._reference = sides.reference
-        self._log = sides.log.groupby("device", sort=False).tail(newest)
-
-    def share(self, cohort: Cohort, channel: str) -> float:
-        """Of the cohort's newest measured values of a channel."""
-        known = _measured(self._reference, channel)
-        seen = _measured(self._log[self._log["device"].isin(cohort.devices)], channel)
-        if not len(known) or not len(seen):
-            return 0.0
-        low, high = np.quantile(known, [self.TAIL, 1 - self.TAIL])
-        return float(np.mean((seen < low) | (seen > high)))
-
-
-def _measured(frame: pd.DataFrame, channel: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    if channel not in frame:
-        return np.zeros(0)
-    values = frame.loc[frame[f"{channel}.measured"], channel].to_numpy(dtype=np.float64)
-    found: np.ndarray[tuple[int], np.dtype[np.float64]] = values[np.isfinite(values)]
-    return found
-
-
-def _known(field: FieldLog, now: datetime | None) -> tuple[FieldLog, pd.Timestamp]:
-    if now is None:
-        return field, field.rows["received"].max()
-    moment = pd.Timestamp(now if now.tzinfo else now.replace(tzinfo=UTC)).tz_convert("UTC")
-    known = field.until(moment)
-    if known.rows.empty:
-        raise DataError(
-            f"the log has no row received by {_iso(moment)}; the first came {_iso(field.rows['received'].min())}"
-        )
-    return known, moment
+def _moment(slot: int, period_s: float) -> pd.Timestamp:
+    return pd.Timestamp(int(slot) * period_s, unit="s", tz="UTC")
 
 
 def _devices(place: Place, dataset: str) -> pd.DataFrame:
@@ -201,21 +188,22 @@ def _devices(place: Place, dataset: str) -> pd.DataFrame:
     try:
         return read_devices(place, dataset)
     except DataError:
-        return FieldLog(*(pd.DataFrame() for _ in range(4))).devices
+        empty: pd.DataFrame = DEVICES.empty_table().to_pandas()
+        return empty
 
 
 def _iso(moment: pd.Timestamp) -> str:
     return moment.floor("s").strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _save(place: Place, use_case: str, judged: Judged, beside: Shown, moment: pd.Timestamp) -> Judgement:
+def _save(place: Place, use_case: str, judged: Judged, moment: pd.Timestamp) -> Judgement:
     folder = next_folder(place, use_case)
     html, record = folder / "report.html", folder / "report.json"
     verdict = judged.verdict
     sentence = "; ".join(f.sentence for f in judged.findings) or verdict.sentence
     sentence = sentence if not judged.findings else f"{sentence} ({verdict.stated})"
     told = Told(verdict, judged.findings, judged.timelines, sentence, judged.performance)
-    save_report(told, beside, (html, record), workspace_of(place), use_case, moment)
+    save_report(told, judged.shown, (html, record), workspace_of(place), use_case, moment)
     found = Judgement(html, record, sentence, judged.findings, int(folder.name), verdict, judged.performance)
     about = {"nominal": verdict.nominal, "k": verdict.k, "m": verdict.m}
     cohorts = [dataclasses.asdict(c) for c in verdict.cohorts]

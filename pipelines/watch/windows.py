@@ -64,31 +64,39 @@ class DeviceWindows:
         )
 
 
-def together(first: DeviceWindows, second: DeviceWindows) -> DeviceWindows:
-    """The windows of both on one calendar; of a device that both have, those of the first."""
-    more = second.take(np.array([i for i, d in enumerate(second.devices) if d not in first.devices], dtype=np.int64))
-    begin = min(first.first, more.first)
-    width = max(w.first + w.values.shape[1] for w in (first, more)) - begin
-
-    def placed(part: DeviceWindows, name: str, empty: float | bool) -> NDArray[Any]:
-        told = getattr(part, name)
-        shape = (told.shape[0], width, *told.shape[2:])
-        found = np.full(shape, empty, dtype=told.dtype)
-        found[:, part.first - begin : part.first - begin + told.shape[1]] = told
-        return found
+def together(*parts: DeviceWindows) -> DeviceWindows:
+    """The windows of all parts on one calendar; of a device that several have, those of the first that has it."""
+    known: set[str] = set()
+    apart = []
+    for part in parts:
+        apart.append(part.take(np.array([i for i, d in enumerate(part.devices) if d not in known], dtype=np.int64)))
+        known |= set(part.devices)
+    begin = min(w.first for w in apart)
+    width = max(w.first + w.values.shape[1] for w in apart) - begin
 
     def joined(name: str, empty: float | bool) -> NDArray[Any]:
-        return np.concatenate([placed(part, name, empty) for part in (first, more)])
+        told = [getattr(part, name) for part in apart]
+        found = np.full((sum(map(len, told)), width, *told[0].shape[2:]), empty, dtype=told[0].dtype)
+        row = 0
+        for part, values in zip(apart, told, strict=True):
+            found[row : row + len(values), part.first - begin : part.first - begin + values.shape[1]] = values
+            row += len(values)
+        return found
 
     return DeviceWindows(
-        first.devices + more.devices,
-        first.statistics,
+        tuple(name for part in apart for name in part.devices),
+        apart[0].statistics,
         joined("values", np.nan),
         begin,
         quiet=joined("quiet", False),
         healthy=joined("healthy", False),
         failure=joined("failure", np.inf),
     )
+
+
+def in_order(windows: DeviceWindows) -> DeviceWindows:
+    """The same, devices sorted."""
+    return windows.take(np.array(sorted(range(len(windows.devices)), key=windows.devices.__getitem__), dtype=np.int64))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pipelines.tasks import FailureWithinHorizon
+from pipelines.watch.answers import answers_in
 from pipelines.watch.measure import Calendar, newest_slot
 from pipelines.watch.performance import perform
 
@@ -16,11 +17,14 @@ def rows(count: int, seed: int, start: str, high: float = 0.3) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     score = rng.uniform(0.0, high, count)
     time = pd.date_range(start, periods=count, freq="h", tz="UTC").as_unit("us")
-    return pd.DataFrame({"time": time, "score": score, "target": (rng.random(count) < score).astype(np.float64)})
+    found = pd.DataFrame({"time": time, "score": score, "target": (rng.random(count) < score).astype(np.float64)})
+    return found.assign(device=[f"pump-{i % 10}" for i in range(count)])
 
 
 def judged(log, reference):
-    return perform(log, reference, TASK, Calendar(3600.0, 500, newest_slot(log["time"], 3600.0)))
+    calendar = Calendar(3600.0, 500, newest_slot(log["time"], 3600.0))
+    seen, known = (answers_in(frame, calendar) for frame in (log, reference))
+    return perform(seen, known, TASK, calendar, outcome=0.0)
 
 
 def test_the_estimate_is_what_is_measured_later_within_its_error():
@@ -63,3 +67,23 @@ def test_a_window_of_few_outcomes_has_no_measured_loss():
     found = judged(log, reference)
     assert found.settled[0] == 10
     assert np.isnan(found.real[0]) and found.estimated[0] == pytest.approx(found.estimated[1], rel=0.3)
+
+
+def test_the_stated_error_is_that_of_devices_which_taught_nothing():
+    """Devices of their own honesty: the estimate is off by what tells devices apart, however many rows there are."""
+    off, stated = [], []
+    for seed in range(20):
+        reference, log = (_unlike(24, 400, seed, start) for start in ("2020-01-01", "2024-01-01"))
+        found = judged(log, reference)
+        off.append(found.estimated[0] - found.real[0])
+        stated.append(found.error)
+    assert 0.6 < np.sqrt(np.mean(np.square(off))) / np.mean(stated) < 1.6
+
+
+def _unlike(devices: int, count: int, seed: int, start: str) -> pd.DataFrame:
+    rng = np.random.default_rng([seed, int(start[:4])])
+    honesty = np.exp(0.7 * rng.normal(size=devices))
+    frames = [rows(count, seed * 1000 + d, start).assign(device=f"{start}-{d}") for d in range(devices)]
+    for frame, own in zip(frames, honesty, strict=True):
+        frame["target"] = (rng.random(count) < np.clip(own * frame["score"], 0, 1)).astype(np.float64)
+    return pd.concat(frames, ignore_index=True)

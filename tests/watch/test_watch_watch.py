@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.watch import score, watch
-from pipelines.watch.evidently_report import sample
+from pipelines.watch.gather import sample
 from tests.builders.fleets import pump_rows, watched_checkout
 
 
@@ -73,7 +73,7 @@ def test_a_folder_that_is_no_log_is_named(tmp_path):
 
 def test_a_sample_is_stratified_by_device_capped_and_the_same_twice():
     rows = pd.concat([pump_rows(2, 300, "2026-01-01"), pump_rows(12, 50, "2026-01-01").iloc[100:]], ignore_index=True)
-    taken = sample(rows, ["pressure"], 240, seed=1)
-    assert len(taken) == 240
-    pd.testing.assert_frame_equal(taken, sample(rows, ["pressure"], 240, seed=1))
-    assert not taken.equals(sample(rows, ["pressure"], 240, seed=2))
+    taken = sample(rows, ["device", "pressure"], 20, (1, 0))
+    assert set(taken["device"].value_counts()) == {20}
+    pd.testing.assert_frame_equal(taken, sample(rows, ["device", "pressure"], 20, (1, 0)))
+    assert not taken.equals(sample(rows, ["device", "pressure"], 20, (2, 0)))
