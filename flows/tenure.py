@@ -36,8 +36,9 @@ class Tenure:
         self._stop.set()
         self._thread.join()
         if error is not None:
-            stopped = not isinstance(error, Exception)  # Prefect's termination, Ctrl-C
-            self._outcome, self._said = ("cancelled" if stopped else "failed"), " ".join(str(error).split())
+            stopped = not isinstance(error, Exception)  # Prefect's termination, Ctrl-C: without words
+            words = "ended from outside: cancelled, or its worker died" if stopped else " ".join(str(error).split())
+            self._outcome, self._said = ("cancelled" if stopped else "failed"), words
         hours = (_cpu_seconds() - self._began) / 3600
         try:
             self._ledger.finish(self._run, self._outcome, self._said, hours)

@@ -13,6 +13,7 @@ import typer
 from flows.checkout import find_root
 
 T = TypeVar("T")
+FIELD_LOG = "a field log; `fleetloop score BUNDLE ROWS -o LOG` writes one"
 
 
 class By(StrEnum):
@@ -36,8 +37,8 @@ def score(
     from pipelines import watch as room
 
     quiet_libraries()
-    _must_exist(bundle, "a bundle folder; `fleetloop run` makes data/USE_CASE/export/bundle")
-    _must_exist(rows, "rows; `fleetloop run` makes data/DATASET/ingest/tables")
+    must_exist(bundle, "a bundle folder; `fleetloop run` makes data/USE_CASE/export/bundle")
+    must_exist(rows, "rows; `fleetloop run` makes data/DATASET/ingest/tables")
     summary = room.score(bundle, rows, log, by=by.value, shown=_progress)
     typer.echo(str(summary))
     typer.echo(f"field log: {log}")
@@ -66,7 +67,7 @@ def watch(
     quiet_libraries()
     root = find_root()
     load_params(root).use_case(use_case)
-    _must_exist(log, "a field log; `fleetloop score BUNDLE ROWS -o LOG` writes one")
+    must_exist(log, FIELD_LOG)
     judgement = room.watch(Place(root), use_case, log, now=now)
     print_judgement(judgement)
     typer.echo(f"report: {judgement.html}")
@@ -105,7 +106,8 @@ def _progress(items: Iterable[T], total: int) -> Iterable[T]:
     return track(items, "scoring", total=total, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _must_exist(path: Path, noun: str) -> None:
+def must_exist(path: Path, noun: str) -> None:
+    """Raises DataError where there is nothing at a path that should hold `noun`."""
     from pipelines.errors import DataError
 
     if not path.exists():

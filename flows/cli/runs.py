@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.checkout import find_root
+from flows.cli.field import FIELD_LOG, must_exist
 
 
 class Because(StrEnum):
@@ -75,8 +76,11 @@ def backfill(
     Reports only: no ticket is filed and no training starts. They are kept below .fleetloop/backfill.
     """
     from flows.terminal import run_in_terminal
+    from pipelines.params import load_params
 
     root = find_root()
+    load_params(root).use_case(use_case)  # before the wait for another lap
+    must_exist(log, FIELD_LOG)
 
     def run() -> Any:
         from flows.backfill import backfill as go

@@ -46,3 +46,9 @@ def members(masks: Sequence[Mask], cohorts: Sequence[Cohort]) -> set[str]:
     """The devices that some masks are of."""
     known = {cohort.name: cohort.devices for cohort in cohorts}
     return {name for mask in masks for name in known.get(mask.cohort, (mask.cohort,))}
+
+
+def masked_at(masks: Sequence[Mask], cohorts: Sequence[Cohort], moment: pd.Timestamp) -> set[tuple[str, str]]:
+    """(device, channel) of what is masked just before a moment."""
+    holding = [m for m in masks if m.until is None or pd.Timestamp(m.until) >= moment]
+    return {(device, mask.channel) for mask in holding for device in members([mask], cohorts)}

@@ -26,14 +26,14 @@ from pipelines.watch.history import RECORD, newest_findings, next_folder, worksp
 from pipelines.watch.judge import Reference, Test, Verdict, judge_against
 from pipelines.watch.judgement import Judgement
 from pipelines.watch.log_frames import LogFrames, open_log
-from pipelines.watch.masks import masked, members
+from pipelines.watch.masks import masked, masked_at, members
 from pipelines.watch.measure import Calendar
 from pipelines.watch.null import Rule
 from pipelines.watch.performance import Performance, perform
 from pipelines.watch.pieces import Pieces, joined
 from pipelines.watch.reference import past_frames, reference_frames
 from pipelines.watch.sensors import Look, SensorNull, find_faults
-from pipelines.watch.tickets import file_tickets, masks_of, read_masks
+from pipelines.watch.tickets import Mask, file_tickets, masks_of, read_masks
 from pipelines.watch.timeline import Timeline, timelines
 from pipelines.watch.triage import as_finding, carried, classify, confine
 from pipelines.watch.upstream import sort_faults
@@ -50,6 +50,7 @@ class Sides:
 
     past: grid rows of the log's devices from before the log, with `healthy`. table: device, from (UTC), site, vendor,
     firmware. begin, end: when the log's first and last slot begin. delay: periods that labels usually take.
+    masks: what is left out of the log already.
     """
 
     log: Frames
@@ -61,6 +62,7 @@ class Sides:
     begin: pd.Timestamp
     end: pd.Timestamp
     delay: float = 0.0
+    masks: tuple[Mask, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +105,9 @@ def read_sides(place: Place, use_case: str, case: UseCaseSpec, field: LogFrames)
     begin, end = (_moment(slot, period_s) for slot in (field.decided.first.min(), field.decided.last.max()))
     reference = reference_frames(place, use_case, field.decided.model, names, end)
     past = past_frames(place, use_case, field.decided, period_s, names)
-    log = dataclasses.replace(field, masks=read_masks(place, use_case), cohorts=cohorts)
-    return Sides(log, reference, past, field.channels, cohorts, table, begin, end, field.delay)
+    masks = read_masks(place, use_case)
+    log = dataclasses.replace(field, masks=masks, cohorts=cohorts)
+    return Sides(log, reference, past, field.channels, cohorts, table, begin, end, field.delay, masks)
 
 
 def judge_sides(sides: Sides, use_case: str, case: UseCaseSpec, period_s: float) -> Judged:
@@ -140,6 +143,8 @@ def broken_channels(
         return pd.concat([p for p in parts if len(p)]).sort_values(["device", "time"], ignore_index=True)
 
     faults = find_faults(pieces, seen.runs, null, sides.channels, look, rows, sides.begin)
+    silenced = masked_at(sides.masks, sides.cohorts, sides.end)  # their absence is the mask's doing
+    faults = tuple(fault for fault in faults if (fault.device, fault.channel) not in silenced)
     return sort_faults(use_case, faults, sides.cohorts, sides.table, _iso(sides.end))
 
 

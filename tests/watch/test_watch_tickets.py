@@ -7,7 +7,7 @@ from pipelines.errors import DataError
 from pipelines.files import Place
 from pipelines.watch.cohorts import cohorts_of
 from pipelines.watch.finding import Finding
-from pipelines.watch.masks import masked
+from pipelines.watch.masks import masked, masked_at
 from pipelines.watch.tickets import close_ticket, file_tickets, open_tickets, read_masks
 from pipelines.watch.triage import carried
 from tests.builders.histories import histories
@@ -34,6 +34,15 @@ def test_a_ticket_masks_its_channel_until_it_is_closed_and_what_came_between_sta
     close_ticket(place, "pumps", finding().id, MENDED)
     assert measured(place).tolist() == [True, False, True, True]
     assert open_tickets(place, "pumps") == ()
+
+
+def test_a_masked_channel_is_not_called_gone_while_the_mask_holds(tmp_path):
+    place = Place(tmp_path)
+    file_tickets(place, "pumps", (finding(),), MENDED)
+    moment = pd.Timestamp("2026-01-05", tz="UTC")
+    assert masked_at(read_masks(place, "pumps"), (), moment) == {("pump-01", "flow")}
+    close_ticket(place, "pumps", finding().id, MENDED)
+    assert masked_at(read_masks(place, "pumps"), (), moment) == set()
 
 
 def test_a_known_ticket_stays_as_it_is_and_a_closed_one_cannot_be_closed_again(tmp_path):
