@@ -21,10 +21,12 @@ from filelock import FileLock, Timeout
 from flows.environment import child_environment
 from flows.up.plan import MARK, Plan, check_free, services
 from flows.up.supervise import folder_of
-from pipelines.errors import StoreError
+from pipelines.errors import ParamsError, StoreError
 from pipelines.files import write_bytes
 
+DRIVERS = ("postgresql+asyncpg://", "sqlite+aiosqlite://")  # what Prefect's server speaks
 _START_S = 180.0
+_DEATHS = 4  # of a service that never answered: it will not come up by itself
 _STOP_S = 90.0
 
 
@@ -54,17 +56,20 @@ def running(root: Path) -> Plan | None:
 def start(root: Path, host: str, port: int, database: str, say: Callable[[str], None]) -> Plan:
     """Start everything of the checkout and wait until it answers. Already there: it is left as it is.
 
-    Raises ParamsError where a port is taken, StoreError where a service does not come up.
+    Raises ParamsError where a port is taken or the database's address is none, StoreError where a service stays down.
     """
     plan = running(root)
     if plan is not None:
         return plan
+    if database and not database.startswith(DRIVERS):
+        raise ParamsError(f"FLEETLOOP_DATABASE is no address of a database; it begins with {' or '.join(DRIVERS)}")
     plan = Plan(str(root), host, port, port + 1, port + 2, database, secrets.token_hex(8))
     check_free(plan)
     folder = folder_of(root)
     for name in ("up", "prefect", "pages", "evidently"):
         (root / ".fleetloop" / name).mkdir(parents=True, exist_ok=True)
     write_bytes(folder / "plan.json", plan.to_json().encode())
+    (folder / "state.json").unlink(missing_ok=True)  # of one that was killed
     (folder / "plan.json").chmod(0o600)  # a database's address holds its password
     with (folder / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
@@ -117,10 +122,19 @@ def _wait_healthy(root: Path, plan: Plan, process: subprocess.Popen[bytes], say:
         for service in [service for service in waiting if _answers(str(service.health))]:
             waiting.remove(service)
             say(f"{service.name} answers")
-        if process.poll() is not None or time.monotonic() > deadline:
-            folder = folder_of(root)
-            raise StoreError(f"{waiting[0].name} did not come up; its log is {folder / waiting[0].name}.log")
+        known = _state(root).get("services", {})
+        died = [s.name for s in waiting if known.get(s.name, {}).get("restarts", 0) >= _DEATHS]
+        if waiting and (died or process.poll() is not None or time.monotonic() > deadline):
+            log = folder_of(root) / f"{(died or [waiting[0].name])[0]}.log"
+            raise StoreError(f"{log.stem} did not come up; its log is {log}: {_last_words(log)}")
         time.sleep(0.2)
+
+
+def _last_words(log: Path) -> str:
+    """The newest line of a log that speaks of an error; else its last one."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    errors = [line for line in lines if "Error" in line]
+    return (errors or lines or ["(nothing)"])[-1].strip()
 
 
 def _state(root: Path) -> dict[str, Any]:

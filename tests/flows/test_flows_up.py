@@ -170,3 +170,10 @@ def test_a_taken_port_is_said_with_the_next_step(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(ParamsError, match=f"127.0.0.1:{port} cannot be listened on .*fleetloop up --port N"):
             control.start(tmp_path, "127.0.0.1", port, "", print)
+
+
+def test_a_database_that_has_no_address_is_refused_before_anything_starts(tmp_path):
+    from pipelines.errors import ParamsError
+
+    with pytest.raises(ParamsError, match=r"begins with postgresql\+asyncpg://"):
+        control.start(tmp_path, "127.0.0.1", 4200, "nonsense", print)
