@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -98,12 +98,22 @@ def tickets(
 
 
 def _progress(items: Iterable[T], total: int) -> Iterable[T]:
-    """A bar on the terminal with the time that is left; nothing where there is no terminal."""
+    """A bar on the terminal with the time that is left; in a log, a line at every tenth."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(items, "scoring", total=total, console=console, transient=True, disable=not console.is_terminal)
+    if console.is_terminal:
+        return track(items, "scoring", total=total, console=console, transient=True)
+    return _told_by_tenths(items, total)
+
+
+def _told_by_tenths(items: Iterable[T], total: int) -> Iterator[T]:
+    step = max(total // 10, 1)
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % step == 0:
+            typer.echo(f"scored {number:,} of {total:,} rows", err=True)
 
 
 def must_exist(path: Path, noun: str) -> None:
