@@ -17,7 +17,6 @@ from pipelines.errors import DataError, ParamsError, StoreError
 PATIENCE_S = 3600.0
 """Seconds that one transfer may take; a remote that hangs is then given up, and nothing is lost."""
 
-_NOT_SET = "no remote specified"
 _AGAIN = "check the remote, the endpoint and the credentials, then run the same command again: it goes on where it was"
 
 

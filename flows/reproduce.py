@@ -21,7 +21,6 @@ from flows.outcome import forget_outcome, read_outcome
 
 State = Literal["Ran", "Unchanged", "Restored", "Skipped", "Refused", "Held", "Failed", "Killed"]
 
-_UNCHANGED = re.compile(r"^Stage '.*' didn't change, skipping")
 _RESTORED = re.compile(r"^Stage '.*' is cached - skipping run")
 _RUNNING = re.compile(r"^Running stage '")
 _CHATTER = re.compile(

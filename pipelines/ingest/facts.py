@@ -18,7 +18,6 @@ GAP_BINS = 16
 
 COUNTS = ("source", "file", "kept", "dropped")
 ABOUT = ("device", "from", "site", "vendor", "firmware")
-LAST = ("device", "source", "time", "received")
 
 
 def counts(kept: PartRows, spare: PartRows) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -91,11 +90,6 @@ def write_state(state: State, staged: Path) -> None:
     (staged / "state").mkdir(parents=True, exist_ok=True)
     for name, schema in TABLES.items():
         write_parquet(staged / _file(name), to_table(state[name], schema))
-
-
-def files_of_state() -> Iterable[str]:
-    """Their names in the tables folder."""
-    return [_file(name) for name in TABLES]
 
 
 def _file(name: str) -> str:

@@ -50,11 +50,6 @@ def slots(microseconds: NDArray[np.int64], period_s: float) -> NDArray[np.int64]
     return found
 
 
-def newest_slot(times: pd.Series[pd.Timestamp], period_s: float) -> int:
-    """The slot of the newest row."""
-    return int(Calendar(period_s, 1, 0).slot(times).max())
-
-
 def statistics_of(channels: tuple[Channel, ...], task: TaskSpec) -> tuple[Statistic, ...]:
     """What is watched: level and spread of each channel, silence, scores, alarms, and errors where outcomes are known.
 

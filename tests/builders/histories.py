@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fleetloop_edge.spec import Channel
+from pipelines.watch.measure import Calendar
 from tests.builders.fleets import ar
 
 NAMES = ("pressure", "flow", "heat", "noise")
@@ -30,6 +31,11 @@ def histories(devices: int, days: int, seed: int = 0, tag: str = "pump", start: 
         frame[name] = values[:, :, place].ravel().astype(np.float32)
         frame[f"{name}.measured"] = True
     return frame
+
+
+def newest_slot(times: pd.Series[pd.Timestamp], period_s: float) -> int:
+    """The slot of the newest row."""
+    return int(Calendar(period_s, 1, 0).slot(times).max())
 
 
 def rows_of(frame: pd.DataFrame, devices: Sequence[str], since: str, until: str | None = None) -> pd.Series[bool]:

@@ -6,8 +6,9 @@ import pytest
 
 from pipelines.tasks import FailureWithinHorizon
 from pipelines.watch.answers import answers_in
-from pipelines.watch.measure import Calendar, newest_slot
+from pipelines.watch.measure import Calendar
 from pipelines.watch.performance import perform
+from tests.builders.histories import newest_slot
 
 TASK = FailureWithinHorizon(horizon=12, healthy_beyond=24)
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from pipelines.watch.cohorts import cohorts_of
-from pipelines.watch.measure import Calendar, newest_slot
+from pipelines.watch.measure import Calendar
 from pipelines.watch.pieces import cut, longest_runs, runs_at_the_end
 from pipelines.watch.sensors import Fault, Look, find_faults, learn_sensors
 from pipelines.watch.upstream import sort_faults
-from tests.builders.histories import CHANNELS, NAMES, histories, rows_of
+from tests.builders.histories import CHANNELS, NAMES, histories, newest_slot, rows_of
 
 LOOK = Look(period_s=3600.0, window=168, m=3, nominal=0.05)
 SINCE = "2026-03-05 14:00"

@@ -9,12 +9,12 @@ import pytest
 from pipelines.tasks import FailureWithinHorizon
 from pipelines.watch.frames import Whole
 from pipelines.watch.judge import Reference, judge_against
-from pipelines.watch.measure import Calendar, measure, newest_slot
+from pipelines.watch.measure import Calendar, measure
 from pipelines.watch.null import Rule
 from pipelines.watch.weekly import NO_COURSE, Weekly, learn_weekly, usual_of
 from pipelines.watch.windows import Horizons
 from tests.builders.fleets import ar
-from tests.builders.histories import CHANNELS, NAMES
+from tests.builders.histories import CHANNELS, NAMES, newest_slot
 
 TASK = FailureWithinHorizon(horizon=12, healthy_beyond=24)
 DAY = 24

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.tasks import FailureWithinHorizon, RemainingUsefulLife
-from pipelines.watch.measure import Calendar, measure, newest_slot, statistics_of
+from pipelines.watch.measure import Calendar, measure, statistics_of
 from pipelines.watch.windows import Horizons, newest, seen
 from tests.builders.bundles import CHANNELS
 from tests.builders.fleets import ar_windows
+from tests.builders.histories import newest_slot
 
 TASK = FailureWithinHorizon(horizon=12, healthy_beyond=24)
 HORIZONS = Horizons(beyond=1.0, outcome=0.5)
