@@ -44,7 +44,7 @@ peers: setup # what the benchmarks compare with; not installed by make setup
 bench: peers ## every benchmark; results in benchmarks/results
 	@set -e; for name in benchmarks/*.py; do \
 	    name=$$(basename $$name .py); \
-	    case $$name in __init__|results) ;; *) python -m benchmarks.$$name ;; esac; \
+	    case $$name in __init__|results|page|jobs|*_jobs|*_data|*_peers) ;; *) python -m benchmarks.$$name ;; esac; \
 	done
 
 bench-%: peers ## one benchmark: make bench-flow
@@ -57,5 +57,6 @@ ui: setup ## the loop that runs by itself: Prefect's server and UI, worker, depl
 screenshots: setup ## docs/run-page.png and docs/runs.png, of the newest run on the server that `make ui` started
 	@python infra/screenshots.py
 
-readme: setup ## the README's outputs and pictures, from the last laps
+readme: setup ## the README's outputs and pictures from the last laps, docs/benchmarks.md from the last benchmarks
 	@python infra/readme.py
+	@python -m benchmarks.page
