@@ -51,6 +51,14 @@ def read_parquet_pieces(path: Path, wanted: Needs) -> Iterator[Table]:
         raise _unreadable(path, error) from None
 
 
+def first_rows(path: Path, most: int) -> pa.RecordBatch | None:
+    """A file's first rows, all columns; None where it holds none. Raises DataError."""
+    try:
+        return next(pq.ParquetFile(path).iter_batches(most), None)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = " ".join(str(error).split())[:200]
     return DataError(f"{path} is no Parquet file that can be read ({reason}); fetch it again")

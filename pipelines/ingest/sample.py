@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fleetloop_edge.decoders.json_record import objects
 from fleetloop_edge.errors import DecodeError
@@ -18,6 +17,7 @@ from pipelines.ingest.cells import plain_numbers
 from pipelines.ingest.dialect import Dialect, dialect_of
 from pipelines.ingest.kinds import Column
 from pipelines.ingest.numbers import plain_number
+from pipelines.ingest.parquet import first_rows
 from pipelines.ingest.source_files import RawFile
 from pipelines.ingest.text_table import read_table
 from pipelines.ingest.unpack import beginning
@@ -69,7 +69,7 @@ def _columns(data: bytes, file: RawFile, form: TableFormat) -> dict[str, Column]
 
 
 def _parquet(file: RawFile) -> Sample:
-    batch = next(pq.ParquetFile(file.path).iter_batches(RECORDS * 100), None)
+    batch = first_rows(file.path, RECORDS * 100)
     if batch is None:
         raise DataError(f"{file.path} holds no row; add one that does")
     found = {}

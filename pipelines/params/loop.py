@@ -13,11 +13,13 @@ class ReleaseSpec(Frozen):
     """How a candidate that passed its gates is compared with the champion on the same held-out devices.
 
     not_worse: refused where the interval of the difference shows it to be worse, or its loss is more than `worse_max`
-    above the champion's. better: refused unless the interval shows it to be better. gates: the gates alone decide.
+    above the champion's; a gap below `even_within` is none. better: refused unless the interval shows it to be better.
+    gates: the gates alone decide.
     """
 
     rule: Literal["not_worse", "better", "gates"] = "not_worse"
     worse_max: float = Field(0.1, ge=0)  # of the champion's loss: a larger gap holds even where devices are few
+    even_within: float = Field(0.001, ge=0)  # of the champion's loss: a smaller gap is none, however surely it is there
     rows: int = Field(20_000, ge=1)  # of held-out devices that both bundles answer, row by row; whole devices
     resamples: int = Field(1000, ge=100)  # of devices
 

@@ -70,6 +70,8 @@ def _rule(gap: float, low: float, high: float, loss: float, spec: ReleaseSpec) -
     if spec.rule == "better":
         better = high < 0
         return better, "it is better" if better else "it is not shown to be better (release.rule: better)"
+    if abs(gap) <= spec.even_within * loss:
+        return True, "it is as good"
     if low > 0:
         return False, "it is worse"
     if gap > spec.worse_max * loss:

@@ -134,6 +134,11 @@ def test_what_cannot_be_guessed_says_so(tmp_path: Path) -> None:
         guess_dataset("new", write(tmp_path / "c", a_dot_csv="name,word\nx,y\nz,w\n"))
 
 
+def test_a_truncated_parquet_file_is_named_when_it_is_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cut\.parquet is no Parquet file that can be read .*fetch it again"):
+        guess_dataset("new", write(tmp_path / "cut", cut_dot_parquet=b"PAR1" + bytes(200)))
+
+
 def test_a_preview_shows_rows_rate_gaps_and_where_to_edit(tmp_path: Path) -> None:
     said = [("p", T + 60 * i, 100000 * (1 + i % 2), i) for i in [*range(20), 25]] + [
         ("p", T, "x", 1),

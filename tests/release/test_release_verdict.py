@@ -18,6 +18,8 @@ def verdict(loss, low, high, rule="not_worse", **spec):
         (1.05, -0.1, 0.2, "not_worse", True),
         (1.05, 0.01, 0.09, "not_worse", False),
         (1.3, -0.5, 1.1, "not_worse", False),  # few devices prove nothing, and the gap is too large to shrug off
+        (1.000001, 1e-7, 2e-6, "not_worse", True),  # surely there, and nothing
+        (1.000001, 1e-7, 2e-6, "better", False),
         (0.9, -0.2, 0.1, "better", False),
         (0.9, -0.2, -0.1, "better", True),
     ],
