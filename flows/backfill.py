@@ -21,13 +21,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.checkout import CODE
+from flows.ending import not_done
 from flows.errand import ended_clearly
 from flows.ground import ground_of
 from flows.reproduce import Processes
 from flows.steps import RUNNER
+from flows.why import Why
 from pipelines.errors import DataError, ParamsError
 from pipelines.files import write_json
 from pipelines.params import load_params
@@ -56,17 +59,18 @@ class Moment:
         return told if told["key"] == self.key else None
 
 
-@flow(name="backfill", flow_run_name="{use_case} {start} to {stop}", task_runner=RUNNER, persist_result=False)
+@flow(name="backfill", flow_run_name="{use_case}-backfill-{start}-to-{stop}", task_runner=RUNNER, persist_result=False)
 def backfill(
     use_case: str, log: str, start: date, stop: date, every_days: int = 7, max_parallel: int = 2, root: str = "."
 ) -> Any:
     """Judge `log` as known at the end of each step of `every_days` from `start` to `stop`, `max_parallel` at once.
 
-    The state's data are {use case: (exit code, reason)} where a judgement failed; the others stay done.
+    Ends Failed where a judgement failed; the others stay done.
     """
     home = Path(root).resolve()
     span = (start, stop, every_days)
-    return ended_clearly([use_case], lambda: _backfill(use_case, home, home / log, span, max_parallel))
+    why = Why("backfill", run=str(flow_run.id))
+    return ended_clearly(home, [use_case], why, lambda: _backfill(use_case, home, home / log, span, max_parallel))
 
 
 def _backfill(use_case: str, home: Path, log: Path, span: tuple[date, date, int], most: int) -> State[Any]:
@@ -136,7 +140,6 @@ def _told(use_case: str, moments: list[Moment], reasons: list[str], begun: int) 
     missing = [str(moment.day) for moment, told in found if told is None]
     if missing:
         which = f"{len(missing)} of {begun} judgements failed ({', '.join(missing)})"
-        reason = f"{which}: {'; '.join(dict.fromkeys(reasons))}; run the same command again"
-        return Failed(message=reason, data={use_case: (2, reason)})
+        return not_done({use_case: (2, f"{which}: {'; '.join(dict.fromkeys(reasons))}; run the same command again")})
     drifted = sum(row["drift"] == "yes" for row in rows)
     return Completed(message=f"{len(rows)} judgements, {begun} of them made now, {drifted} found drift", data={})

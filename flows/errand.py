@@ -9,8 +9,8 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Failed
 
+from flows.ending import no_traceback_of_what_is_told, not_done
 from flows.ground import point_to
 from flows.notify import notify
 from flows.progress import Lap
@@ -40,22 +40,23 @@ class Errand:
 
 
 def run_errand(errand: Errand, workspace: bool) -> State[Any]:
-    """Run the lap in place or in its own workspace, keep what it made, tell who asked to be told; the end's state.
+    """Run the lap in place or in its own workspace, and keep what it made; the end's state.
 
     Raises PipelineError where the workspace cannot be made.
     """
-    state = _in_workspace(errand) if workspace else _in_place(errand)
-    if state.is_failed():
-        notify(errand.home, "held" if state.name == "Held" else "failure", errand.names, str(state.message), errand.why)
-    return state
+    return _in_workspace(errand) if workspace else _in_place(errand)
 
 
-def ended_clearly(names: list[str], work: Callable[[], State[Any]]) -> State[Any]:
-    """The state of `work`, or a Failed one that says in one line what a person has to do."""
+def ended_clearly(home: Path, names: list[str], why: Why, work: Callable[[], State[Any]]) -> State[Any]:
+    """The state of `work`, or a Failed one that says in one line what a person has to do. A failure is told."""
+    no_traceback_of_what_is_told()
     try:
-        return work()
+        state = work()
     except PipelineError as error:
-        return Failed(message=str(error), data={name: (error.exit_code, str(error)) for name in names})
+        state = not_done({name: (error.exit_code, str(error)) for name in names})
+    if state.is_failed():
+        notify(home, "held" if state.name == "Held" else "failure", names, str(state.message), why)
+    return state
 
 
 def _in_place(errand: Errand) -> State[Any]:

@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from flows.errand import Errand, ended_clearly, run_errand
 from flows.governor import Cause
 from flows.steps import RUNNER
 from flows.why import Why
-from pipelines.errors import ParamsError
+from pipelines.errors import ParamsError, PipelineError
 from pipelines.params import load_params
 
 
-@flow(name="lap", task_runner=RUNNER, persist_result=False)
+def _run_name() -> str:
+    """As pumps-lap-schedule: which use cases, and why."""
+    asked = flow_run.parameters
+    names = _meant(asked["use_cases"], Path(asked["root"]))
+    return "-".join(filter(None, ["+".join(names), "lap", asked["cause"]]))
+
+
+@flow(name="lap", flow_run_name=_run_name, task_runner=RUNNER, persist_result=False)
 def lap(
     use_cases: list[str] | None = None,
     root: str = ".",
@@ -29,13 +37,26 @@ def lap(
 
     root: the checkout. workspace: run in a workspace of its own beside it, else in place. cause, by: what a release
     says of itself. replace: a candidate that passed its gates is not compared with the champion. Ends Failed where a
-    use case did not get through, by the name Held where gates or the comparison said no; its data is then {use case:
-    (exit code, reason)}.
+    use case did not get through, by the name Held where gates or the comparison said no.
     """
     home = Path(root).resolve()
-    names = use_cases or active_use_cases(home)
     why = Why(cause, by, str(flow_run.id))
-    return ended_clearly(names, lambda: run_errand(Errand("lap", home, names, why, replace), workspace))
+
+    names = _meant(use_cases, home)
+
+    def go() -> State[Any]:
+        errand = Errand("lap", home, names or active_use_cases(home), why, replace)
+        return run_errand(errand, workspace)
+
+    return ended_clearly(home, names or ["lap"], why, go)
+
+
+def _meant(use_cases: list[str] | None, root: Path) -> list[str]:
+    """The use cases that were named, else the active ones; none where that cannot be told."""
+    try:
+        return use_cases or active_use_cases(root)
+    except PipelineError:
+        return []
 
 
 def active_use_cases(root: Path) -> list[str]:

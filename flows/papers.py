@@ -12,10 +12,11 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.files import Place
+from pipelines.files import Place, write_bytes
 
 KEPT = 30
 """Runs whose papers stay, the newest."""
@@ -34,8 +35,11 @@ def url_of(home: Path, path: Path) -> str:
     return path.as_uri()
 
 
-def keep_papers(root: Path, home: Path, run: str, use_case: str, dataset: str) -> Path:
-    """Copy what people read of one use case's lap from the checkout `root`; the folder that stands for its root."""
+def keep_papers(root: Path, home: Path, run: str, use_case: str, dataset: str, lock_lines: Sequence[str] = ()) -> Path:
+    """Copy what people read of one use case's lap from the checkout `root`; the folder that stands for its root.
+
+    lock_lines: what changed in dvc.lock.
+    """
     place, folder = Place(root), pages(home) / "runs" / run
     for path in (
         place.untracked(use_case, "report").with_suffix(".html"),
@@ -45,8 +49,14 @@ def keep_papers(root: Path, home: Path, run: str, use_case: str, dataset: str) -
         _copy(path, folder / path.relative_to(root))
     docs = place.untracked(dataset, "validate") / "docs"
     _copy(_data_docs(root, home, dataset), folder / docs.relative_to(root))
+    write_bytes(lock_path(folder, use_case), "".join(f"{line}\n" for line in lock_lines).encode())
     _prune(pages(home) / "runs")
     return folder
+
+
+def lock_path(papers: Path, use_case: str) -> Path:
+    """Where the change of dvc.lock stands among a run's papers."""
+    return papers / f"{use_case}-dvc-lock.diff"
 
 
 def lock_change(before: str, after: str) -> list[str]:

@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from flows.checkout import one_lap_at_a_time
+from flows.ending import not_done
 from flows.errand import Errand, ended_clearly, run_errand
 from flows.governor import Answer, Cause, Ledger, Outcome, clock_at
 from flows.graph import Step
@@ -29,7 +30,7 @@ from pipelines.params import load_params
 from pipelines.release import open_store
 
 
-@flow(name="retrain", flow_run_name="{use_case}-{cause}", task_runner=RUNNER, persist_result=False)
+@flow(name="retrain", flow_run_name="{use_case}-retrain-{cause}", task_runner=RUNNER, persist_result=False)
 def retrain(
     use_case: str,
     root: str = ".",
@@ -55,7 +56,7 @@ def retrain(
         ledger = Ledger(open_store(Place(home)), use_case, limits, clock_at(now))
         return _govern(use_case, home, cause, why, ledger, workspace, replace)
 
-    return ended_clearly([use_case], govern)
+    return ended_clearly(home, [use_case], why, govern)
 
 
 def _govern(
@@ -103,7 +104,7 @@ def _declined(use_case: str, answer: Answer) -> State[Any]:
     get_run_logger().info("the governor declines: %s", answer.reason)
     reason = f"not retrained: {answer.reason}"
     if answer.rule == "lease":
-        return Failed(message=reason, data={use_case: (2, reason)})
+        return not_done({use_case: (2, reason)})
     return Completed(name="Declined", message=reason, data={use_case: (1, reason)})
 
 

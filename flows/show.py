@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from flows.governor import Answer, Drift
-from flows.papers import changed_stages, keep_papers, lock_change, pages, url_of
+from flows.papers import changed_stages, keep_papers, lock_change, lock_path, pages, url_of
 from flows.why import Why
 from pipelines.files import Place
 from pipelines.report.words import label, metric, number
@@ -37,13 +37,14 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
 
     page = write_report(place, use_case)
     dataset = load_params(lap.root).use_case(use_case).dataset
-    papers = keep_papers(lap.root, lap.home, lap.why.run, use_case, dataset)
+    change = lock_change(lap.lock_before, _lock_now(lap))
+    papers = keep_papers(lap.root, lap.home, lap.why.run, use_case, dataset, change)
     _contract(lap.root, use_case, dataset)
     _gates(use_case, gates)
     _scores(use_case, place.room(use_case, "evaluate") / "metrics.json")
     _comparison(lap, use_case)
     _figures(lap.home, papers, use_case)
-    _lock(lap, use_case)
+    _lock(lap, use_case, change)
     _about(lap, papers, use_case, dataset)
     return "Ran", f"report: {page}"
 
@@ -84,7 +85,7 @@ def _beside(figure: str, candidate: float | None, champion: float | None) -> dic
 
 def _about(lap: Lap, papers: Path, use_case: str, dataset: str) -> None:
     """Parameters, cause, data, and links to the papers."""
-    facts = {"use case": use_case, "cause": lap.why.cause, "run by": lap.why.facts().get("by", "")}
+    facts = {"cause": lap.why.cause, "run by": lap.why.facts().get("by", "")}
     where = str(lap.root.relative_to(lap.home)) if lap.root != lap.home else "the checkout itself"
     facts |= {"dataset": dataset, "made in": where, "compared with the champion": str(not lap.replace).lower()}
     there = Place(papers)
@@ -93,8 +94,10 @@ def _about(lap: Lap, papers: Path, use_case: str, dataset: str) -> None:
         "Model card": there.room(use_case, "evaluate") / "card" / "card.md",
         "Data Docs of the contract": there.untracked(dataset, "validate") / "docs" / "index.html",
         "Comparison in figures": there.untracked(use_case, "release") / "comparison.json",
+        "Change of dvc.lock": lock_path(papers, use_case),
     }
-    lines = [f"# {use_case}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
+    lines = [f"# {use_case}", "", f"| use case | {use_case} |", "|---|---|"]
+    lines += [*(f"| {name} | {value} |" for name, value in facts.items()), ""]
     lines += [f"- [{name}]({url_of(lap.home, path)})" for name, path in links.items() if path.exists()]
     lines += [f"- [Evidently report of the newest judgement]({url})" for url in _newest_judgement(lap.home, use_case)]
     create_markdown_artifact("\n".join(lines), key=_key(use_case, "report"), description="The run, and its papers")
@@ -144,13 +147,15 @@ def _figures(home: Path, papers: Path, use_case: str) -> None:
             create_image_artifact(url, key=_key(use_case, f"figure-{name}"), description=f"{use_case}: {name}")
 
 
-def _lock(lap: Lap, use_case: str) -> None:
-    """What changed in dvc.lock since the lap began."""
+def _lock_now(lap: Lap) -> str:
     path = lap.root / "dvc.lock"
-    after = path.read_text() if path.exists() else ""
-    lines = lock_change(lap.lock_before, after)
-    shown, left = lines[:_LOCK_LINES], len(lines) - _LOCK_LINES
-    stages = ", ".join(changed_stages(lap.lock_before, after)) or "nothing"
+    return path.read_text() if path.exists() else ""
+
+
+def _lock(lap: Lap, use_case: str, change: Sequence[str]) -> None:
+    """What changed in dvc.lock since the lap began."""
+    shown, left = change[:_LOCK_LINES], len(change) - _LOCK_LINES
+    stages = ", ".join(changed_stages(lap.lock_before, _lock_now(lap))) or "nothing"
     more = [f"… and {left} lines more"] if left > 0 else []
     text = "\n".join([f"Changed: {stages}", "", "```diff", *shown, *more, "```"])
     create_markdown_artifact(text, key=_key(use_case, "dvc-lock"), description="dvc.lock before and after")

@@ -9,10 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, wait
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.checkout import fit_dvc_to_git, one_lap_at_a_time
+from flows.ending import not_done
 from flows.graph import needed_for, read_graph
 from flows.progress import RETRIES, Lap
 from flows.publish import comparison_path, publish_bundle
@@ -40,10 +41,8 @@ def go_round(found: Lap) -> State[Any]:
     failures = found.failures()
     if not failures:
         return Completed(message=found.summary(), data={})
-    sentences = "; ".join(dict.fromkeys(failure.reason for failure in failures.values()))
     held = all(failure.exit_code == Refused.exit_code for failure in failures.values())
-    data = {name: (f.exit_code, f.reason) for name, f in failures.items()}
-    return Failed(name="Held" if held else "Failed", message=sentences, data=data)
+    return not_done({name: (f.exit_code, f.reason) for name, f in failures.items()}, "Held" if held else "Failed")
 
 
 def _submit_all(found: Lap) -> None:

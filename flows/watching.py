@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from pipelines.watch import Judgement
 
 EVENT = "fleetloop.drift"
+_TOLD = 3  # findings that a state's message names
 
 
-@flow(name="watch", flow_run_name="{use_case}", persist_result=False)
+@flow(name="watch", flow_run_name="{use_case}-watch", persist_result=False)
 def watch(use_case: str, log: str, root: str = ".", now: datetime | None = None) -> Any:
     """Judge the field log `log` (a folder, below `root` unless absolute) of a use case as it was known at `now`.
 
@@ -46,10 +47,11 @@ def watch(use_case: str, log: str, root: str = ".", now: datetime | None = None)
     get_run_logger().info("watch %s in %s", use_case, log)
     home = Path(root).resolve()
     sweep(home)  # the most frequent flow keeps house for the others
-    return ended_clearly([use_case], lambda: _watch(use_case, home, home / log, now))
+    why = Why("watch", run=str(flow_run.id))
+    return ended_clearly(home, [use_case], why, lambda: _watch(use_case, home, home / log, now, why))
 
 
-def _watch(use_case: str, home: Path, log: Path, now: datetime | None) -> State[Any]:
+def _watch(use_case: str, home: Path, log: Path, now: datetime | None, why: Why) -> State[Any]:
     from pipelines.watch import read_tickets
     from pipelines.watch import watch as judge
 
@@ -60,18 +62,27 @@ def _watch(use_case: str, home: Path, log: Path, now: datetime | None) -> State[
     judgement = judge(Place(ground_of(home, use_case)), use_case, log, now=now)
     page = _publish_page(home, use_case, judgement)
     _show(use_case, judgement, page)
-    why = Why("watch", run=str(flow_run.id))
     for ticket in judgement.tickets:
         if ticket.id not in known:
             notify(home, "ticket", [use_case], ticket.sentence, why, report=page, finding=ticket.to_dict())
     if not judgement.events:
-        return Completed(message=judgement.sentence, data={})
+        return Completed(message=_in_short(judgement), data={})
     ledger = Ledger(open_store(Place(home)), use_case, case.retrain)
     moment = now or datetime.now(UTC)
     ledger.found(Drift(found.id, found.sentence, moment, page) for found in judgement.events)
     emit_event(EVENT, resource=_resource(use_case), payload=_payload(judgement, page))
     notify(home, "drift", [use_case], judgement.sentence, why, report=page)
-    return Completed(name="Drift", message=judgement.sentence, data={})
+    return Completed(name="Drift", message=_in_short(judgement), data={})
+
+
+def _in_short(judgement: Judgement) -> str:
+    """What was found and where, without its evidence: the run's page has the whole."""
+    verdict, found = judgement.verdict, judgement.findings
+    if not found:
+        count = sum(test.value is not None for test in verdict.tests)
+        return f"nothing to act on in {count} statistics of {verdict.devices} devices"
+    told = [f"{f.kind.replace('_', ' ')} in {f.cohort} ({', '.join(f.channels) or 'all channels'})" for f in found]
+    return "; ".join(told[:_TOLD]) + (f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else "")
 
 
 def _resource(use_case: str) -> dict[str, str]:

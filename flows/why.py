@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Why:
-    """cause: hand, schedule, ci, or drift with what was found. by: a person or a machine's user. run: the flow run."""
+    """cause: hand, schedule, ci or drift; the flow's own name where it only looks.
+
+    by: a person or a machine's user. run: the flow run.
+    """
 
     cause: str = "hand"
     by: str = ""

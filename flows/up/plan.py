@@ -65,7 +65,8 @@ def services(plan: Plan) -> list[Service]:
     python, root = sys.executable, Path(plan.root)
     server = ["-m", "prefect", "server", "start", "--host", plan.host, "--port", str(plan.server)]
     worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "fleetloop-up"]
-    shown = ["-m", "flows.up.pages", str(root / ".fleetloop" / "pages"), plan.host, str(plan.pages)]
+    folder = str(root / ".fleetloop" / "pages")
+    shown = ["-m", "flows.up.pages", folder, plan.host, str(plan.pages), plan.server_url]
     reports = [
         "ui", "--workspace", str(root / ".fleetloop" / "evidently"), "--host", plan.host, "--port", str(plan.evidently),
     ]  # fmt: skip

@@ -22,11 +22,15 @@ def ask(server, path, **body):
         return json.load(answer)
 
 
+def last_run(server, root):
+    """The last flow run in `root`."""
+    runs = ask(server, "flow_runs/filter", sort="START_TIME_DESC", limit=50)
+    return next(run for run in runs if run["parameters"].get("root") == str(root))
+
+
 def states(server, root):
     """State names by task name of the last flow run in `root`."""
-    runs = ask(server, "flow_runs/filter", sort="START_TIME_DESC", limit=50)
-    last = next(run for run in runs if run["parameters"].get("root") == str(root))
-    tasks = ask(server, "task_runs/filter", flow_runs={"id": {"any_": [last["id"]]}})
+    tasks = ask(server, "task_runs/filter", flow_runs={"id": {"any_": [last_run(server, root)["id"]]}})
     return {task["name"]: task["state_name"] for task in tasks}
 
 
@@ -37,6 +41,7 @@ def test_a_lap_is_a_task_a_stage_and_the_next_one_finds_all_unchanged(prefect_se
     assert run_lap(folder, "a") == {}
     stages = ("ingest@d", "left@a", "right@a", "export@a", "publish@a")
     assert {name: first[name] for name in stages} == dict.fromkeys(stages, "Ran")
+    assert last_run(prefect_server, folder)["name"] == "a-lap-hand"
     assert states(prefect_server, folder) == dict.fromkeys(stages, "Unchanged") | {"report@a": "Skipped"}
 
 

@@ -1,10 +1,12 @@
 """A run's papers keep their places to one another, and dvc.lock's change is said stage by stage."""
 
 import os
+import re
 
 import pytest
 
 from flows.papers import KEPT, changed_stages, keep_papers, lock_change, pages, url_of
+from flows.up.pages import contents
 
 LOCK = "schema: '2.0'\nstages:\n  a@x:\n    cmd: one\n  b@x:\n    cmd: {}\n"
 
@@ -24,7 +26,21 @@ def test_papers_lie_as_they_lay_in_the_checkout(root, tmp_path):
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert found == {
         "data/pumps/evaluate/card/card.md", ".fleetloop/pumps/report.html", ".fleetloop/raw/validate/docs/i",
+        "pumps-dvc-lock.diff",
     }  # fmt: skip
+
+
+def test_the_first_page_of_the_papers_leads_to_all_of_them(root, tmp_path):
+    keep_papers(root, tmp_path, "run-1", "pumps", "raw", ["-old", "+new"])
+    judged = pages(tmp_path) / "watch" / "pumps" / "7" / "report.html"
+    judged.parent.mkdir(parents=True)
+    judged.touch()
+    page = contents(pages(tmp_path), "http://prefect")
+    assert "http://prefect/runs/flow-run/run-1" in page and "pumps 7: Evidently report" in page
+    found = [pages(tmp_path) / link for link in re.findall(r'href="/([^"]+)"', page)]
+    assert {path.name for path in found} == {"report.html", "card.md", "pumps-dvc-lock.diff"}
+    assert all(path.is_file() for path in found)
+    assert "None yet" in contents(tmp_path / "empty", "http://prefect")
 
 
 def test_only_the_newest_runs_papers_stay(root, tmp_path):

@@ -93,6 +93,17 @@ def test_a_cancelled_run_ends_its_training_and_frees_the_lease(loop):
 
 
 @pytest.mark.slow
+def test_a_wrong_parameter_is_one_clear_line_and_no_traceback(loop):
+    run = loop.start("retrain-a", use_case="c")["id"]
+    state = loop.end_of(run)
+    assert state["name"] == "Failed" and "no use case 'c'" in state["message"]
+    until(lambda: any("no use case 'c'" in line["message"] for line in loop.log(run)))
+    said = [line["message"] for line in loop.log(run)]
+    said.append((loop.root / ".fleetloop" / "up" / "worker.log").read_text())
+    assert "Traceback" not in "\n".join(said), "\n".join(said)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["worker", "server"])
 def test_a_service_that_was_killed_comes_back(loop, name):
     before = next(state for state in control.look(loop.root) if state.name == name)
