@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.checkout import copy_checkout, fit_dvc_to_git
+from flows.checkout import CODE, copy_checkout, fit_dvc_to_git
 from flows.environment import child_environment
 from flows.ground import in_use, point_to
 from pipelines.errors import DataError, StoreError
@@ -26,6 +26,7 @@ KEPT = 10
 """Workspaces without git that stay, the newest; with git the branches stay and the workspaces go."""
 
 _AUTHOR = ("-c", "user.name=fleetloop", "-c", "user.email=fleetloop@localhost")
+_MADE = ("params.yaml", "dvc.yaml", "dvc.lock", "data")
 _LINKS = "reflink,hardlink,symlink,copy"
 
 
@@ -97,7 +98,7 @@ def keep_results(home: Path, folder: Path, label: str, message: str) -> str:
         return f"folder {folder}"
     branch = f"{label}/{folder.name}"
     _git(folder, "checkout", "--quiet", "-b", branch)
-    for path in ("params.yaml", "dvc.yaml", "dvc.lock", "data"):
+    for path in _MADE:
         if (folder / path).exists():
             _git(folder, "add", "--", path)
     _git(folder, *_AUTHOR, "commit", "--quiet", "--allow-empty", "-m", message)
@@ -132,6 +133,17 @@ def settle(home: Path, folder: Path, champion_of: Iterable[str]) -> None:
 
 def _marks(home: Path) -> Path:
     return home / ".fleetloop" / "occupied"
+
+
+def uncommitted(home: Path) -> list[str]:
+    """Files of the checkout that a run would begin without, or with older ones: what the last commit has otherwise.
+
+    Empty where there is no git: a run's workspace is then a copy of the files as they are.
+    """
+    if not has_commits(home):
+        return []
+    done = _run(home, ["git", "status", "--porcelain", "--untracked-files=all", "--", *_MADE, *CODE])
+    return [line[3:].strip('"') for line in done.stdout.splitlines()]
 
 
 def has_commits(root: Path) -> bool:

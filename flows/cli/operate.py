@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -26,13 +27,24 @@ def up(
     from flows.environment import quiet_libraries
     from flows.up import control
     from flows.up.deploy import deploy
+    from flows.workspace import uncommitted
 
     quiet_libraries()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended half-way it leaves nothing behind, as by Ctrl-C
     root = find_root()
+    ran = control.running(root) is not None
     plan = control.start(root, host, port, database, typer.echo)
-    names = deploy(plan)
+    try:
+        names = deploy(plan)
+    except KeyboardInterrupt:
+        if not ran:
+            control.stop(root)
+        raise
     typer.echo(f"deployments: {', '.join(names)}")
     typer.echo(f"Prefect: {plan.server_url}   Evidently: {plan.evidently_url}   papers of runs: {plan.pages_url}")
+    lacking = " ".join(uncommitted(root))
+    if lacking:
+        typer.echo(f"runs begin from the last commit; to take in what is newer here: git add {lacking} && git commit")
 
 
 def status() -> None:

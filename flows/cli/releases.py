@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,15 +11,17 @@ from flows.checkout import find_root
 if TYPE_CHECKING:
     from pipelines.release import Release, Store
 
+_WIDE = 80  # columns of a terminal that has room for the time beside the day
+
 UseCase = Annotated[str, typer.Argument(help="A use case of params.yaml (`fleetloop use-cases` lists them).")]
 
 
 def history(use_case: UseCase) -> None:
     """Show the champions of USE_CASE, the newest first: who published when, why, from what data, with what scores."""
-    from rich.console import Console
     from rich.table import Table
 
     from pipelines.release import history as read
+    from pipelines.report import console
     from pipelines.report.words import metric
 
     store, primary = _store(use_case)
@@ -27,12 +29,14 @@ def history(use_case: UseCase) -> None:
     if not releases:
         typer.echo(f"{use_case} has no release in {store.url}; `fleetloop run {use_case}` makes the first")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     for column in ("release", "when (UTC)", "who", "why", "data", "bundle", metric(primary)):
-        table.add_column(column, justify="right" if column == metric(primary) else "left")
+        side: Literal["left", "right"] = "right" if column == metric(primary) else "left"
+        table.add_column(column, justify=side, overflow="fold", no_wrap=column not in ("who", "why"))
+    screen = console()
     for release in releases:
-        table.add_row(*_line(release, primary))
-    Console().print(table)
+        table.add_row(*_line(release, primary, day_alone=screen.width < _WIDE))
+    screen.print(table)
     typer.echo(f"store: {store.url}")
 
 
@@ -48,13 +52,17 @@ def restore(
     from datetime import UTC, datetime
 
     from flows.why import Why
+    from pipelines.release import champion
     from pipelines.release import restore as publish_again
 
     store, _ = _store(use_case)
+    before = champion(store, use_case)
     facts = Why("restore").facts() | {"published": datetime.now(UTC).isoformat(timespec="seconds")}
     release = publish_again(store, use_case, version, facts | ({"because": because} if because else {}))
-    again = f"release {version} again" if release.restores == version else f"release {version}'s bundle already"
-    typer.echo(f"{use_case} release {release.version} is champion in {store.url}: {again}")
+    if release == before:
+        typer.echo(f"nothing done: the champion in {store.url}, release {release.version}, is that bundle already")
+        return
+    typer.echo(f"{use_case} release {release.version} is champion in {store.url}: release {version} again")
 
 
 def governor(use_case: UseCase) -> None:
@@ -85,12 +93,12 @@ def _store(use_case: str) -> tuple[Store, str]:
     return open_store(Place(root)), case.task.primary
 
 
-def _line(release: Release, primary: str) -> list[str]:
+def _line(release: Release, primary: str, day_alone: bool) -> list[str]:
     """A row of the table."""
     from pipelines.report.words import number
 
     facts = release.facts
-    when = facts.get("published", "")[:16].replace("T", " ")
+    when = facts.get("published", "")[: 10 if day_alone else 16].replace("T", " ")
     words = {"hand": "by hand", "schedule": "on schedule", "ci": "by CI"}
     why = f"restores {release.restores}" if release.restores else words.get(facts.get("cause", ""), facts.get("cause"))
     because = f"{why}: {facts['because']}" if "because" in facts else why or "–"

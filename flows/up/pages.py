@@ -1,4 +1,4 @@
-"""A small server of the papers of runs and judgements: files below one folder, read only, and a page that leads to them."""
+"""A small server of the papers of runs and judgements: files below one folder, read only, and a page of contents."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from pipelines.report.colours import css
 _PLAIN = "text/plain; charset=utf-8"
 _JUDGEMENTS = 10  # of a use case that the page names, the newest
 _STYLE = """
-body{font:15px/1.6 system-ui,sans-serif;max-width:1080px;margin:40px auto;padding:0 24px;color:var(--ink);background:var(--page)}
-table{border-collapse:collapse;width:100%}td{padding:6px 16px 6px 0;border-bottom:1px solid var(--line)}a{color:var(--accent)}
+body{font:15px/1.6 system-ui,sans-serif;max-width:1080px;margin:40px auto;padding:0 24px}
+body{color:var(--ink);background:var(--page)}table{border-collapse:collapse;width:100%}
+td{padding:6px 16px 6px 0;border-bottom:1px solid var(--line)}a{color:var(--accent)}
 """
 
 

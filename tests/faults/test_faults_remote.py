@@ -11,6 +11,7 @@ from tests.faults.table import cases
 pytestmark = pytest.mark.slow
 
 A_FILE = "/files/md5/"
+PATIENCE_S = 8
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +27,10 @@ def test_a_remote_that_fails_while_it_gives_leaves_nothing_half_and_the_next_pul
     trouble, address = between
     other = clone(team, tmp_path / "other")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     trouble.at(fault, lambda method, path: method == "GET" and A_FILE in path)
     with pytest.raises(StoreError, match="s3://fleetloop/"):
-        pull(other, patience_s=15)
+        pull(other, patience_s=PATIENCE_S)
     assert processes_below(other) == []
     trouble.mend()
     pull(other)
@@ -44,9 +46,10 @@ def test_a_remote_that_fails_while_it_takes_loses_nothing_and_the_next_push_goes
     folder = team_checkout(tmp_path / "checkout", new_remote())
     sh(folder, "dvc", "repro", "--quiet", "-s", "ingest@d")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     trouble.at(fault, lambda method, path: method == "PUT" and A_FILE in path)
     with pytest.raises(StoreError, match="s3://fleetloop/"):
-        push(folder, patience_s=15)
+        push(folder, patience_s=PATIENCE_S)
     assert (folder / "data/raw/d/x").read_text() == "one\n" and processes_below(folder) == []
     trouble.mend()
     push(folder)

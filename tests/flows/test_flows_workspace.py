@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from flows.ground import point_to
-from flows.workspace import occupied, sweep, workspaces
+from flows.workspace import occupied, sweep, uncommitted, workspaces
+from tests.builders.laps import commit_all, git
 from tests.builders.stub import environment
 
 LIVE = """
@@ -51,3 +52,13 @@ def test_a_run_that_ends_leaves_no_mark(tmp_path):
     with occupied(tmp_path, "run-2") as folder:
         folder.mkdir(parents=True)
     assert sweep(tmp_path) == [] and folder.is_dir()  # what it kept stays
+
+
+def test_what_a_run_would_begin_without_is_named(tmp_path):
+    assert uncommitted(tmp_path) == []
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    git(tmp_path, "init", "-q", "-b", "main")
+    commit_all(tmp_path, "begin")
+    for name in ("params.yaml", "dvc.lock", "notes.txt"):
+        (tmp_path / name).write_text("b: 2\n")
+    assert uncommitted(tmp_path) == ["params.yaml", "dvc.lock"]
