@@ -54,7 +54,7 @@ ui: setup ## the loop that runs by itself: Prefect's server and UI, worker, depl
 	@fleetloop up
 
 .PHONY: screenshots
-screenshots: setup ## docs/run-page.png and docs/runs.png, of the newest run on the server that `make ui` started
+screenshots: setup ## docs/run*.png, of the newest reported run on the server that `make ui` started
 	@python infra/screenshots.py
 
 readme: setup ## the README's outputs and pictures from the last laps, docs/benchmarks.md from the last benchmarks

@@ -1,7 +1,12 @@
-"""Photograph Prefect's pages of the newest retraining on the server of `fleetloop up` (`make screenshots`).
+"""Photograph Prefect's pages of the newest run that has a report, on the server of `fleetloop up` (`make screenshots`).
 
-docs/runs.png: the list of runs. docs/run-page.png: the newest reported run's graph and artifacts, as an operator sees
-them. docs/run-papers.png: its parameters and the links to its papers. docs/run-gates.png: its gates.
+docs/runs.png: the list of runs. docs/run-page.png: the run's graph and artifacts, as an operator sees them.
+docs/run-papers.png: its cause and the links to its papers. docs/run-gates.png: its gates. Those in the README show the
+fleet of `make demo` after a drift; beside `fleetloop up`, with what the lap made committed:
+
+    fleetloop data simulate pumps --days 28 --drift wear && fleetloop stage ingest pumps
+    fleetloop score data/pumps/export/bundle data/pumps/ingest/tables -o data/pumps/field
+    PREFECT_API_URL=http://127.0.0.1:4200/api prefect deployment run watch/watch-pumps    # its event starts `retrain`
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from flows.up.control import running
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = {"width": 1280, "height": 960}  # pixels
+TALL = {"width": 1280, "height": 1720}  # with all artifacts of a run
 WAIT_MS = 60_000
 
 
@@ -41,9 +47,11 @@ def main(root: Path = ROOT, docs: Path = ROOT / "docs") -> int:
         page.goto(f"{plan.server_url}/runs")
         page.get_by_text("Flow Runs").first.wait_for(timeout=WAIT_MS)
         _picture(page, docs / "runs.png")
+        page.set_viewport_size(TALL)  # type: ignore[arg-type]
         page.goto(f"{plan.server_url}/runs/flow-run/{run}")
         page.get_by_text("Artifacts", exact=True).last.click(timeout=WAIT_MS)
         _picture(page, docs / "run-page.png")
+        page.set_viewport_size(SIZE)  # type: ignore[arg-type]
         for name, artifact in (("run-papers", "report"), ("run-gates", "gates")):
             page.goto(f"{plan.server_url}/artifacts/artifact/{artifact_of(api, run, artifact)}")
             _picture(page, docs / f"{name}.png")

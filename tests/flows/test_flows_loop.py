@@ -1,5 +1,6 @@
 """The loop closes by itself, as a team runs it: field log, report, event, automation, retraining, release or hold."""
 
+import shutil
 import urllib.request
 from datetime import datetime
 
@@ -17,6 +18,10 @@ from tests.builders.loops import links_of, until
 
 pytestmark = pytest.mark.slow
 
+PAPERS = {
+    "Lap report", "Model card", "Data Docs of the contract", "Comparison in figures", "Change of dvc.lock",
+    "Evidently report of the newest judgement",
+}  # fmt: skip
 HORIZON = np.timedelta64(48, "h")
 
 
@@ -86,10 +91,7 @@ def test_the_pages_of_both_runs_lead_to_all_that_an_operator_asks_for(team_loop,
     assert "root_metric_" in shown(report)  # as Evidently draws it
     assert links_of(made["pumps-governor"])["Evidently report"] == report and "cause: drift" in made["pumps-governor"]
     links = links_of(made["pumps-report"])
-    assert set(links) == {
-        "Lap report", "Model card", "Data Docs of the contract", "Comparison in figures",
-        "Evidently report of the newest judgement",
-    }  # fmt: skip
+    assert set(links) == PAPERS
     assert all(shown(address) for address in links.values())
     figures = [address for key, address in made.items() if key.startswith("pumps-figure-")]
     assert figures and all("<svg" in shown(address) for address in figures)
@@ -98,6 +100,40 @@ def test_the_pages_of_both_runs_lead_to_all_that_an_operator_asks_for(team_loop,
     assert "```diff" in made["pumps-dvc-lock"] and "| cause | drift |" in made["pumps-report"]
     branch = f"retrain/pumps/{retrained['id']}"
     assert "dvc.lock" in git(loop.root, "diff", "--name-only", f"main...{branch}")
+
+
+@pytest.fixture
+def page():
+    """A tab of Debian's Chromium."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("no chromium here; Debian's package of that name brings it")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        yield chromium.new_page(viewport={"width": 1280, "height": 2400})  # the page draws what is in sight
+        chromium.close()
+
+
+def test_an_operator_s_browser_shows_the_run_and_all_that_its_page_leads_to(team_loop, drifted, page):
+    def shows(words):
+        page.get_by_text(words, exact=True).last.wait_for(timeout=60_000)
+
+    plan, run = team_loop.loop.plan, drifted[1]["id"]
+    page.goto(f"{plan.server_url}/runs/flow-run/{run}")
+    for words in ("pumps-retrain-drift", "Completed", "fleetloop: drift retrains pumps"):
+        shows(words)
+    page.get_by_text("Parameters", exact=True).last.click()
+    shows('"drift"')
+    page.get_by_text("Artifacts", exact=True).last.click()
+    for name in ("governor", "gates", "scores", "against-champion", "figure-truth", "dvc-lock", "contract"):
+        shows(f"pumps-{name}")
+    page.get_by_text("pumps-report", exact=True).last.click()
+    shows("Change of dvc.lock")
+    links = {link.inner_text(): link.get_attribute("href") for link in page.locator(f"a[href^='{plan.pages_url}']").all()}
+    assert set(links) == PAPERS and [page.request.get(address).status for address in links.values()] == [200] * len(links)
+    page.goto(plan.pages_url)
+    assert page.get_by_text(f"run {run[:8]}").get_attribute("href") == f"{plan.server_url}/runs/flow-run/{run}"
 
 
 def test_the_retrained_champion_is_better_on_what_came_after(team_loop, drifted, tmp_path):

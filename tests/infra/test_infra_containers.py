@@ -33,7 +33,7 @@ def test_the_compose_specification_accepts_the_file():
 
 def test_a_team_s_services_are_there_and_wait_for_what_they_need():
     found = services()
-    assert set(found) == {"database", "server", "deployments", "worker", "store"}
+    assert set(found) == {"database", "server", "deployments", "worker", "pages", "evidently", "store"}
     assert found["server"]["depends_on"]["database"] == {"condition": "service_healthy"}
     assert found["worker"]["depends_on"]["server"] == {"condition": "service_healthy"}
     assert all("healthcheck" in found[name] for name in ("database", "server"))
