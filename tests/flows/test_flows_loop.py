@@ -130,8 +130,10 @@ def test_an_operator_s_browser_shows_the_run_and_all_that_its_page_leads_to(team
         shows(f"pumps-{name}")
     page.get_by_text("pumps-report", exact=True).last.click()
     shows("Change of dvc.lock")
-    links = {link.inner_text(): link.get_attribute("href") for link in page.locator(f"a[href^='{plan.pages_url}']").all()}
-    assert set(links) == PAPERS and [page.request.get(address).status for address in links.values()] == [200] * len(links)
+    found = page.locator(f"a[href^='{plan.pages_url}']").all()
+    links = {link.inner_text(): link.get_attribute("href") for link in found}
+    assert set(links) == PAPERS
+    assert {page.request.get(address).status for address in links.values()} == {200}
     page.goto(plan.pages_url)
     assert page.get_by_text(f"run {run[:8]}").get_attribute("href") == f"{plan.server_url}/runs/flow-run/{run}"
 
