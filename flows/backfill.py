@@ -25,7 +25,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.checkout import CODE
-from flows.ending import not_done
+from flows.ending import not_done, wrong_parameters
 from flows.errand import ended_clearly
 from flows.ground import ground_of
 from flows.reproduce import Processes
@@ -59,7 +59,13 @@ class Moment:
         return told if told["key"] == self.key else None
 
 
-@flow(name="backfill", flow_run_name="{use_case}-backfill-{start}-to-{stop}", task_runner=RUNNER, persist_result=False)
+@flow(
+    name="backfill",
+    flow_run_name="{use_case}-backfill-{start}-to-{stop}",
+    task_runner=RUNNER,
+    persist_result=False,
+    on_failure=[wrong_parameters],
+)
 def backfill(
     use_case: str, log: str, start: date, stop: date, every_days: int = 7, max_parallel: int = 2, root: str = "."
 ) -> Any:

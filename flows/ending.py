@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed
 
 from fleetloop_edge.errors import EdgeError
@@ -39,13 +40,20 @@ def no_traceback_of_what_is_told() -> None:
         logging.getLogger(name).addFilter(_TOLD)
 
 
+def wrong_parameters(flow: object, run: object, state: object) -> None:
+    """Prefect's hook of a flow that failed: parameters of a wrong type end it before its own first line."""
+    no_traceback_of_what_is_told()
+
+
 class _Told(logging.Filter):
     """Drops records about a state that says all, and the traceback of an error that a person can act on."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, (PipelineError, EdgeError)):
+        if isinstance(error, (PipelineError, EdgeError, ParameterTypeError)):
             record.exc_info = None
+            if str(error) not in record.getMessage():
+                record.msg, record.args = str(error), ()
         return not isinstance(error, NotDone)
 
 

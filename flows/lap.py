@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.ending import wrong_parameters
 from flows.errand import Errand, ended_clearly, run_errand
 from flows.governor import Cause
 from flows.steps import RUNNER
@@ -24,7 +25,7 @@ def _run_name() -> str:
     return "-".join(filter(None, ["+".join(names), "lap", asked["cause"]]))
 
 
-@flow(name="lap", flow_run_name=_run_name, task_runner=RUNNER, persist_result=False)
+@flow(name="lap", flow_run_name=_run_name, task_runner=RUNNER, persist_result=False, on_failure=[wrong_parameters])
 def lap(
     use_cases: list[str] | None = None,
     root: str = ".",

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.checkout import one_lap_at_a_time
-from flows.ending import not_done
+from flows.ending import not_done, wrong_parameters
 from flows.errand import Errand, ended_clearly, run_errand
 from flows.governor import Answer, Cause, Ledger, Outcome, clock_at
 from flows.graph import Step
@@ -30,7 +30,13 @@ from pipelines.params import load_params
 from pipelines.release import open_store
 
 
-@flow(name="retrain", flow_run_name="{use_case}-retrain-{cause}", task_runner=RUNNER, persist_result=False)
+@flow(
+    name="retrain",
+    flow_run_name="{use_case}-retrain-{cause}",
+    task_runner=RUNNER,
+    persist_result=False,
+    on_failure=[wrong_parameters],
+)
 def retrain(
     use_case: str,
     root: str = ".",

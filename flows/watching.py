@@ -19,6 +19,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from flows.ending import wrong_parameters
 from flows.errand import ended_clearly
 from flows.governor import Drift, Ledger
 from flows.ground import ground_of
@@ -37,7 +38,7 @@ EVENT = "fleetloop.drift"
 _TOLD = 3  # findings that a state's message names
 
 
-@flow(name="watch", flow_run_name="{use_case}-watch", persist_result=False)
+@flow(name="watch", flow_run_name="{use_case}-watch", persist_result=False, on_failure=[wrong_parameters])
 def watch(use_case: str, log: str, root: str = ".", now: datetime | None = None) -> Any:
     """Judge the field log `log` (a folder, below `root` unless absolute) of a use case as it was known at `now`.
 

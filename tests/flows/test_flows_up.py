@@ -93,11 +93,15 @@ def test_a_cancelled_run_ends_its_training_and_frees_the_lease(loop):
 
 
 @pytest.mark.slow
-def test_a_wrong_parameter_is_one_clear_line_and_no_traceback(loop):
-    run = loop.start("retrain-a", use_case="c")["id"]
+@pytest.mark.parametrize(
+    ("deployment", "wrong", "words"),
+    [("retrain-a", {"use_case": "c"}, "no use case 'c'"), ("backfill-a", {"start": "2026-13-01"}, "month value")],
+)
+def test_a_wrong_parameter_is_one_clear_line_and_no_traceback(loop, deployment, wrong, words):
+    run = loop.start(deployment, **wrong)["id"]
     state = loop.end_of(run)
-    assert state["name"] == "Failed" and "no use case 'c'" in state["message"]
-    until(lambda: any("no use case 'c'" in line["message"] for line in loop.log(run)))
+    assert state["name"] == "Failed" and words in state["message"]
+    until(lambda: any(words in line["message"] for line in loop.log(run)))
     said = [line["message"] for line in loop.log(run)]
     said.append((loop.root / ".fleetloop" / "up" / "worker.log").read_text())
     assert "Traceback" not in "\n".join(said), "\n".join(said)
