@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.environment import child_environment
+from flows.changes import Change, changes, changes_table, scores_table
 from flows.outcome import Outcome
-from pipelines.errors import DataError
 from pipelines.files import Place, write_bytes
+
+if TYPE_CHECKING:
+    from pipelines.report.lap_files import Lap
 
 COMMENT, FIGURES = "comment.md", "figures"
 _LONGEST = 60_000
@@ -24,11 +25,12 @@ def compare(root: Path, revision: str, folder: Path, figures: str | None = None)
     the revision.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    place = Place(root)
+    place, against = Place(root), f"against {revision[:12]}"
     parts = [_stopped(outcome) for outcome in _bad_endings(root)]
+    metrics, params = changes(root, "metrics", revision), changes(root, "params", revision)
     evaluated = sorted(gates.parents[1].name for gates in (root / "data").glob("*/evaluate/gates.json"))
-    parts += [_use_case(place, name, folder, figures or FIGURES) for name in evaluated]
-    parts += [_difference(root, title, title.lower(), revision) for title in ("Metrics", "Params")]
+    parts += [_use_case(place, name, folder, figures or FIGURES, (against, metrics)) for name in evaluated]
+    parts += [_listed(f"Params {against}", params), _listed(f"All metrics {against}", metrics)]
     text = "\n".join(part for part in parts if part) or "Nothing was evaluated, and nothing changed.\n"
     write_bytes(folder / COMMENT, _cut(text).encode())
     return folder / COMMENT
@@ -46,37 +48,37 @@ def _stopped(outcome: Outcome) -> str:
     return f"> **{outcome.stage}@{outcome.name}** stopped the lap ({outcome.status.replace('_', ' ')}): {why}\n"
 
 
-def _use_case(place: Place, use_case: str, folder: Path, figures: str) -> str:
-    """The report's page as Markdown, all but its verdict and facts folded away."""
+def _use_case(place: Place, use_case: str, folder: Path, figures: str, changed: tuple[str, list[Change]]) -> str:
+    """The report's page as Markdown, all but its verdict, its facts and what changed folded away."""
     from pipelines.report.lap import lap_page
     from pipelines.report.lap_files import read_lap
     from pipelines.report.page import Figure
     from pipelines.report.render import to_markdown
 
-    page = lap_page(read_lap(place, use_case), ())
+    lap = read_lap(place, use_case)
+    page = lap_page(lap, ())
     for section in page.sections:
         for block in section.blocks:
             if isinstance(block, Figure):
                 write_bytes(folder / FIGURES / use_case / f"{block.name}.svg", block.svg.encode())
     head, *chapters = to_markdown(page, below=f"{figures}/{use_case}/").split("\n## ")
+    head += _changed(lap, *changed)
     for chapter in chapters:
         title, _, text = chapter.partition("\n")
         head += _folded(title, text, open_=title == "Gates")
     return head
 
 
-def _difference(root: Path, title: str, command: str, revision: str) -> str:
-    """`dvc metrics diff` or `dvc params diff` as a folded table; "" where nothing differs."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", command, "diff", "--md", revision],
-        cwd=root, env=child_environment(root), capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        reason = " ".join(done.stderr.split())[-300:]
-        raise DataError(f"DVC cannot compare {command} with {revision!r}: {reason}; name a commit of this repository")
-    table = done.stdout.strip()
-    changed = len(table.splitlines()) > 2  # a heading and its rule come even where nothing differs
-    return _folded(f"{title} against {revision[:12]}", f"\n{table}\n") if changed else ""
+def _changed(lap: Lap, against: str, metrics: list[Change]) -> str:
+    """The test scores that changed, of all models but the naive one."""
+    models = {name: kind for name, kind in lap.kinds.items() if name != "naive"}
+    table = scores_table(metrics, f"data/{lap.use_case}/evaluate/metrics.json", models)
+    return "\n".join(["", f"**Metrics {against}**", "", *table, ""]) if table else ""
+
+
+def _listed(title: str, found: list[Change]) -> str:
+    """A folded table; "" where nothing differs."""
+    return _folded(title, "\n" + "\n".join(changes_table(found)) + "\n") if found else ""
 
 
 def _folded(title: str, text: str, open_: bool = False) -> str:

@@ -40,7 +40,7 @@ def no_traceback_of_what_is_told() -> None:
         logging.getLogger(name).addFilter(_TOLD)
 
 
-def wrong_parameters(flow: object, run: object, state: object) -> None:
+def wrong_parameters(flow: object, flow_run: object, state: object) -> None:
     """Prefect's hook of a flow that failed: parameters of a wrong type end it before its own first line."""
     no_traceback_of_what_is_told()
 

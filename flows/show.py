@@ -13,7 +13,7 @@ from flows.governor import Answer, Drift
 from flows.papers import changed_stages, keep_papers, lock_change, lock_path, pages, url_of
 from flows.why import Why
 from pipelines.files import Place
-from pipelines.report.words import label, metric, number
+from pipelines.report.words import metric, number
 
 if TYPE_CHECKING:
     from flows.progress import Lap
@@ -41,7 +41,7 @@ def show_report(lap: Lap, use_case: str) -> tuple[str, str]:
     papers = keep_papers(lap.root, lap.home, lap.why.run, use_case, dataset, change)
     _contract(lap.root, use_case, dataset)
     _gates(use_case, gates)
-    _scores(use_case, place.room(use_case, "evaluate") / "metrics.json")
+    _scores(place, use_case)
     _comparison(lap, use_case)
     _figures(lap.home, papers, use_case)
     _lock(lap, use_case, change)
@@ -87,7 +87,7 @@ def _about(lap: Lap, papers: Path, use_case: str, dataset: str) -> None:
     """Parameters, cause, data, and links to the papers."""
     facts = {"cause": lap.why.cause, "run by": lap.why.facts().get("by", "")}
     where = str(lap.root.relative_to(lap.home)) if lap.root != lap.home else "the checkout itself"
-    facts |= {"dataset": dataset, "made in": where, "compared with the champion": str(not lap.replace).lower()}
+    facts |= {"dataset": dataset, "made in": where, "compared with the champion": "no" if lap.replace else "yes"}
     there = Place(papers)
     links = {
         "Lap report": there.untracked(use_case, "report").with_suffix(".html"),
@@ -127,13 +127,15 @@ def _gates(use_case: str, path: Path) -> None:
     create_table_artifact(told, key=_key(use_case, "gates"), description=f"Gates of {use_case}")
 
 
-def _scores(use_case: str, path: Path) -> None:
+def _scores(place: Place, use_case: str) -> None:
     """One row a model, its test metrics as columns."""
-    metrics: dict[str, Any] = json.loads(path.read_text())
+    from pipelines.report.lap_files import read_lap
+
+    lap = read_lap(place, use_case)
     rows = [
-        {"model": label(model)} | {metric(name): value for name, value in _flat(found["test"]).items()}
-        for model, found in metrics.items()
-        if isinstance(found, dict) and isinstance(found.get("test"), dict)
+        {"model": name} | {metric(key): number(value) for key, value in _flat(lap.metrics[model]["test"]).items()}
+        for model, name in lap.kinds.items()
+        if isinstance(lap.metrics.get(model, {}).get("test"), dict)
     ]
     create_table_artifact(rows, key=_key(use_case, "scores"), description=f"Scores of {use_case} on the test side")
 

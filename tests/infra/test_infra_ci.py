@@ -154,7 +154,9 @@ def test_a_changed_param_of_the_shipped_use_case_is_retrained_and_commented_with
     ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
     assert ran == ["train_baseline@pumps", "evaluate@pumps", "export@pumps"]
     comment = (tmp_path / "out" / "comment.md").read_text()
-    assert "| use_cases.pumps.train.baseline.trees |" in comment.replace("params.yaml | ", "| ")
+    assert "| params.yaml | use_cases.pumps.train.baseline.trees | 30 | 31 |" in comment
+    (scores,) = [line for line in comment.splitlines() if line.startswith("| log loss |") and "→" in line]
+    assert scores.endswith("| as before |")  # LightGBM's changed, the GRU's did not
     assert at + "/retrain-figures/" in comment
     for words in ("Scores on the test devices", "Gates", "Metrics against"):
         assert words in comment
