@@ -54,6 +54,9 @@ def ended_clearly(home: Path, names: list[str], why: Why, work: Callable[[], Sta
         state = work()
     except PipelineError as error:
         state = not_done({name: (error.exit_code, str(error)) for name in names})
+    except Exception as error:  # a defect of fleetloop: it keeps its traceback
+        notify(home, "failure", names, f"{type(error).__name__}: {error}", why)
+        raise
     if state.is_failed():
         notify(home, "held" if state.name == "Held" else "failure", names, str(state.message), why)
     return state

@@ -63,7 +63,7 @@ class Service:
 def services(plan: Plan) -> list[Service]:
     """In the order in which they start; they stop the other way round."""
     python, root = sys.executable, Path(plan.root)
-    server = ["-m", "prefect", "server", "start", "--host", plan.host, "--port", str(plan.server)]
+    server = ["-m", "flows.up.server", "server", "start", "--host", plan.host, "--port", str(plan.server)]
     worker = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "fleetloop-up"]
     folder = str(root / ".fleetloop" / "pages")
     shown = ["-m", "flows.up.pages", folder, plan.host, str(plan.pages), plan.server_url]

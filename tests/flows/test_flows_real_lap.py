@@ -1,6 +1,5 @@
-"""The shipped stages, small: by hand and by flow alike, killed and taken up again, and retrained on what came after."""
+"""The shipped stages, small: by hand and by flow alike, killed and taken up again."""
 
-import json
 import shutil
 import subprocess
 
@@ -71,12 +70,3 @@ def test_a_gate_that_says_no_ends_with_1_and_the_sentence_and_champion_and_repor
     assert done.returncode == 1 and "export@pumps" in done.stderr and "Traceback" not in done.stderr
     assert (own / ".fleetloop/pumps/report.html").exists()
     assert champion(open_store(Place(own)), "pumps") == first
-
-
-def test_retrain_takes_the_new_raw_files_in_and_publishes_a_higher_version(own, prefect_server):
-    publish(open_store(Place(own)), "pumps", own / "data/pumps/export/bundle", {})
-    rows = json.loads((own / "data/pumps/ingest/report.json").read_text())["records"]
-    run(own, "fleetloop", "data", "simulate", "pumps", "--days", "7")
-    run(own, "fleetloop", "retrain", "pumps")
-    assert json.loads((own / "data/pumps/ingest/report.json").read_text())["records"] > rows
-    assert champion(open_store(Place(own)), "pumps").version == 2

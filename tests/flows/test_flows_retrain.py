@@ -15,7 +15,7 @@ from flows.ground import ground_of
 from flows.workspace import open_workspace, workspaces
 from pipelines.files import Place
 from pipelines.params import load_params
-from pipelines.release import champion, history, open_store
+from pipelines.release import champion, fetch, history, open_store
 from tests.builders.laps import edit
 from tests.builders.stub import environment, start_lap, stub_checkout
 
@@ -75,6 +75,25 @@ def test_a_retraining_is_on_record_and_its_release_says_why(prefect_server, tmp_
     assert (line.cause, line.outcome) == ("schedule", "published") and line.cpu_hours > 0
     (release,) = history(open_store(Place(folder)), "a")
     assert release.facts["cause"] == "schedule" and release.facts["run"] == line.run
+
+
+def test_in_place_the_raw_files_that_came_since_are_taken_in_and_make_a_higher_version(prefect_server, tmp_path):
+    of_its_data = (
+        "mkdir -p data/{item}/export/bundle && cp left-{item} data/{item}/export/bundle/x && python seal.py {item}"
+    )
+    folder = stub_checkout(tmp_path / "c", export=of_its_data)
+    seal = "import hashlib, json, pathlib, sys\nb = pathlib.Path('data', sys.argv[1], 'export/bundle')\n"
+    seal += "x = (b / 'x').read_bytes()\nfacts = {'sha256': hashlib.sha256(x).hexdigest(), 'length': len(x)}\n"
+    (folder / "seal.py").write_text(seal + "(b / 'manifest.json').write_text(json.dumps({'files': {'x': facts}}))\n")
+    assert go(folder).name == "Completed"
+    (folder / "data/raw/d/x").chmod(0o644)
+    (folder / "data/raw/d/x").unlink()
+    (folder / "data/raw/d/x").write_text("two\n")
+    assert go(folder).name == "Completed"
+    release = champion(open_store(Place(folder)), "a")
+    assert release.version == 2
+    fetch(open_store(Place(folder)), release, tmp_path / "got")
+    assert (tmp_path / "got" / "x").read_text() == "two\n"
 
 
 def test_the_same_question_on_the_same_data_is_declined_with_the_reason(prefect_server, tmp_path):

@@ -156,6 +156,31 @@ def test_however_the_supervisor_ends_nothing_of_it_is_left(supervisor, number):
     until(lambda: marked(plan.mark) == set(), seconds=30)
 
 
+DIES = """
+import asyncio
+from prefect.server.services.base import Service
+from flows.up.server import end_with
+class Automations(Service):
+    async def start(self): {does}
+    async def stop(self): pass
+    service_settings = classmethod(lambda cls: None)
+async def serve():
+    async with Automations.running(): await asyncio.sleep(20)
+Automations.enabled_services = classmethod(lambda cls: [Automations])
+end_with(Automations)
+asyncio.run(serve())
+"""
+
+
+def test_a_server_without_one_of_its_services_ends_so_that_it_is_started_anew():
+    script = DIES.format(does="raise ConnectionError('the database went away')")
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(Plan(str(ROOT), "127.0.0.1", 1, 2, 3, "", "t")),
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 70 and "the database went away" in done.stderr
+
+
 def test_deployments_are_repeated_for_every_active_use_case_and_for_no_other():
     written = yaml.safe_load((ROOT / "infra" / "prefect.yaml").read_text())
     made = {entry["name"]: entry for entry in deployments(written, ["turbofan", "pumps"])["deployments"]}
