@@ -264,11 +264,12 @@ def _share_of_a_step(folder: Path, clock: Clock) -> float:
     batches = Batches(windows, scaler, unit, spec.loss_steps, 0)
     torch.set_num_threads(1)
     run, drawing, learning = _Run(Net(spec, CHANNELS), spec, answer, unit), 0.0, 0.0
-    run.learn(*batches.draw(spec.batch))
+    run.learn(*next(batches.draw(1, spec.batch)))
+    drawer = batches.draw(60, spec.batch)
     with clock:
         for _ in range(60):
             begun = time.process_time()
-            batch = batches.draw(spec.batch)
+            batch = next(drawer)
             drawn = time.process_time()
             run.learn(*batch)
             drawing, learning = drawing + drawn - begun, learning + time.process_time() - drawn

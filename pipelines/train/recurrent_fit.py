@@ -5,6 +5,7 @@ The last (averaged) weights are the model: no epoch is picked by its score. Dete
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ VALID_MAX = 2000
 """Windows of the valid devices that a point of the curve is drawn from."""
 EFFECT_WINDOWS = 512
 """Windows that the inputs' effect is measured on."""
+AHEAD = 64
+"""Batches whose windows are settled at once."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +74,28 @@ class Batches:
         self.target = np.full(len(windows.inputs), np.nan, dtype=np.float32)
         self.target[windows.end] = (windows.target - unit.mean) / unit.sd
         self.loss_steps = min(loss_steps, windows.spec.sequence.steps)
-        self.buffer = np.empty((0, 0, 0), dtype=np.float32)
 
-    def draw(self, size: int) -> tuple[Tensor, Tensor]:
-        """Scaled inputs (size, steps, I), and targets (size, loss_steps) of the last rows, NaN where none is known.
+    def draw(self, count: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """`count` times scaled inputs (size, steps, I), and targets (size, loss_steps) of the last rows, NaN = unknown.
 
-        The next draw of the same size writes over the inputs.
+        Each batch writes over the one before. Which windows come is settled for AHEAD batches at once: between two
+        training steps, which leave no cache warm, the same few calls take four times as long.
         """
+        sequence = self.windows.spec.sequence
+        inputs = np.empty((size, sequence.steps, self.scaled.shape[1]), dtype=np.float32)
+        target = np.empty((size, self.loss_steps), dtype=np.float32)
+        batch = torch.from_numpy(inputs), torch.from_numpy(target)
+        for done in range(0, count, AHEAD):
+            for end, start in [self._choose(size) for _ in range(min(AHEAD, count - done))]:
+                gather(self.scaled, end, start, sequence.pad == "first", inputs)
+                gather_targets(self.target, end, start, target)
+                yield batch
+
+    def _choose(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The last rows (size,) of random windows, and the first rows that they may reach."""
         device = self.rng.integers(len(self.first), size=size)
         which = self.order[self.first[device] + (self.rng.random(size) * self.count[device]).astype(np.int64)]
-        sequence, end, start = self.windows.spec.sequence, self.windows.end[which], self.windows.start[which]
-        if len(self.buffer) != size:
-            self.buffer = np.empty((size, sequence.steps, self.scaled.shape[1]), dtype=np.float32)
-        gather(self.scaled, end, start, sequence.pad == "first", self.buffer)
-        target = np.empty((size, self.loss_steps), dtype=np.float32)
-        gather_targets(self.target, end, start, target)
-        return torch.from_numpy(self.buffer), torch.from_numpy(target)
+        return self.windows.end[which], self.windows.start[which]
 
 
 def _scaled(inputs: NDArray[np.float32], scaler: Scaler) -> NDArray[np.float32]:
@@ -113,8 +122,8 @@ def fit(
     with torch_threads(threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         run = _Run(Net(spec, train.inputs.shape[1]), spec, answer, unit)
-        for step in range(1, spec.steps + 1):
-            run.learn(*batches.draw(spec.batch))
+        for step, batch in enumerate(batches.draw(spec.steps, spec.batch), 1):
+            run.learn(*batch)
             if step % max(1, spec.steps // 10) == 0 or step == spec.steps:
                 run.report(step, threads, shown, scaler)
         effect = _effect(run.averaged(), batches, train.input_names)
@@ -168,7 +177,7 @@ class _Run:
 
 def _effect(net: Net, batches: Batches, names: tuple[str, ...]) -> dict[str, float]:
     """Share of each input in the mean absolute change of the answer, the input moving by one sd over the window."""
-    x, _ = batches.draw(EFFECT_WINDOWS)
+    x, _ = next(batches.draw(1, EFFECT_WINDOWS))
     x.requires_grad_(True)
     net(x)[:, -1].sum().backward()
     assert x.grad is not None
