@@ -21,6 +21,11 @@ from pathlib import Path
 
 from pipelines.errors import StoreError
 
+
+class ServerLost(StoreError):
+    """Prefect's server went away in the middle; what Prefect still wants to tell it at the process's end is lost."""
+
+
 _STOP_S = 10.0  # seconds that the server has to end by itself
 
 
@@ -60,13 +65,13 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def lost_server_told() -> Iterator[None]:
-    """One clear line where Prefect's server is gone, after the patience of Prefect's own client."""
+    """One clear line where Prefect's server is gone, after the patience of Prefect's own client. Raises ServerLost."""
     import httpx
 
     try:
         yield
     except httpx.HTTPError as error:
-        raise StoreError(
+        raise ServerLost(
             f"Prefect's server at {os.environ.get('PREFECT_API_URL')} no longer answers ({error}); what was finished "
             f"is kept, run the same command again"
         ) from None

@@ -48,6 +48,12 @@ ROWS = (
     Row("server", "killed, on the full stack", ("train",), "restarted; the run goes on and publishes once"),
     Row("database", "locked", ("export",), "waited for"),
     Row("database", "killed, on the full stack", ("train",), "back, the run goes on and publishes once"),
+    Row(
+        "database",
+        "away while the server starts, on the full stack",
+        ("its automations",),
+        "restarted; events start runs",
+    ),
     Row("the world", "the same event again", ("after it all",), "declined: no second retraining"),
     Row("the world", "the same schedule again", ("after it all",), "declined: no second retraining"),
 )

@@ -1,5 +1,6 @@
 """Real laps through `fleetloop up` whose worker, server, database or store fails in the middle."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import sqlite3
 import time
 
+import asyncpg
 import pytest
 
 from flows.guard import marked
@@ -88,6 +90,34 @@ def test_a_database_and_a_server_that_die_in_one_lap(team_loop, loop, postgres):
     assert state["name"] == "Completed", loop.log(run)
     assert champion(loop.store, "pumps").version == before.version + 1
     assert len(begun(loop)) == runs + 1 and raw_files(loop) == raw
+
+
+def test_a_database_that_is_away_while_the_server_starts(loop, postgres):
+    """Its automations could not be read: it ends, is started anew, and an event starts a run again."""
+    if postgres is None:
+        pytest.skip("no PostgreSQL here")
+    runs, before = len(loop.ended("retrain-pumps", 0)), loop.service("server")
+    asyncio.run(cut_off(postgres, "automation", lambda: os.kill(before.pid, signal.SIGKILL)))
+    said = loop.root / ".fleetloop" / "up" / "server.log"
+    until(lambda: "ReactiveTriggers died; the server ends" in said.read_text() and loop.service("server").healthy)
+    loop.emit(1, "pumps")
+    (run, *_) = until(lambda: loop.ended("retrain-pumps", runs + 1))
+    assert run["state"]["name"] == "Declined" and run["parameters"]["cause"] == "drift"
+
+
+async def cut_off(postgres, table, begin):
+    """End whoever asks for a table after `begin`: as if the database had gone away under the question."""
+    holder, other = [await asyncpg.connect(postgres.url.replace("+asyncpg", "")) for _ in range(2)]
+    waiting = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike $1"
+    async with holder.transaction():
+        await holder.execute(f"lock table {table} in access exclusive mode")
+        begin()
+        while not (found := await other.fetch(waiting, f"%max({table}%")):
+            await asyncio.sleep(0.2)
+        for row in found:
+            await other.execute(f"select pg_terminate_backend({row['pid']})")
+    for connection in (holder, other):
+        await connection.close()
 
 
 def lock_for(path, seconds):
