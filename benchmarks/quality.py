@@ -53,8 +53,17 @@ class Case:
     replay: bool = False  # all its test devices go row by row through the packed bundle
 
 
-NO_AGE = {"features.age": False, "features.sequence.inputs": ["value", "deviation", "ewma"]}
-"""A counter that starts at 1 on a healthy engine is worth much on C-MAPSS, and may be worth nothing on a real fleet."""
+NO_AGE = {
+    "features.age": False,
+    "features.sequence.inputs": ["value", "deviation", "ewma"],
+    "train.sequence.steps": 400,
+    "train.sequence.weight_decay": 1.0,
+}
+"""A counter that starts at 1 on a healthy engine is worth much on C-MAPSS, and may be worth nothing on a real fleet.
+
+Without it the GRU learns its engines by heart sooner. Steps and decay by engines held out of train and calibration
+(four draws): RMSE 12.73 there, against 13.46 with 600 steps and a decay of .01.
+"""
 
 CASES = (
     Case("turbofan", "turbofan", RUL, goals={"baseline": 11.5, "sequence": 12.5}, budget=True),
