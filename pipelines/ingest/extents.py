@@ -23,6 +23,11 @@ class Extent:
     stop: int
 
 
+def row_bytes(kinds: Mapping[str, Any]) -> int:
+    """Bytes of a row. kinds: its columns, with their types."""
+    return sum(np.dtype(kind).itemsize for kind in kinds.values())
+
+
 def views(run: Bytes, rows: int, kinds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """A run's columns."""
     found, offset = {}, 0

@@ -74,7 +74,10 @@ class Fields:
         return pa.array([*found.words, None], pa.string()).take(pa.array(found.codes % (len(found.words) + 1)))
 
     def _column(self, name: str) -> pa.Array | None:
-        return None if name in self._derived else self._table.columns.get(name)
+        column = None if name in self._derived else self._table.columns.get(name)
+        if column is not None and pa.types.is_dictionary(column.type):
+            return column.dictionary_decode()
+        return column
 
     def words(self, name: str) -> Words:
         """A field as text."""
@@ -169,8 +172,9 @@ def coded(answers: list[Any], codes: Ints) -> Words:
 
 def encoded(column: pa.Array) -> Words:
     """A column's different cells, as text."""
-    if not pa.types.is_string(column.type):
-        column = pc.cast(column, pa.string())
-    found = column.dictionary_encode()
+    if pa.types.is_dictionary(column.type):
+        found = column
+    else:
+        found = (column if pa.types.is_string(column.type) else pc.cast(column, pa.string())).dictionary_encode()
     codes = found.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return Words(tuple(found.dictionary.to_pylist()), codes)

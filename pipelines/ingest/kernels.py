@@ -84,14 +84,30 @@ def put(column: Any, places: Int64, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def canonical(said: Any, scale: float, offset: float, low: float, high: float, out: Float32) -> int:
-    """out: what was said, in the channel's unit; NaN where it is outside low..high. How many are."""
+def canonical(
+    said: Any, valid: NDArray[np.uint8], first: int, scale: float, offset: float, low: float, high: float, out: Float32
+) -> int:
+    """out: what was said, in the channel's unit; NaN where it is outside low..high. How many are.
+
+    valid: a bit a cell, from bit `first` on, 0 where nothing was said; empty where all cells say something.
+    """
     outside = 0
     for i in range(len(said)):
         value = said[i] * scale + offset
         wrong = (value < low) | (value > high)
         outside += wrong
         out[i] = np.nan if wrong else value
+    i = 0
+    while i < len(said) and len(valid):
+        byte = valid[(first + i) >> 3]
+        if byte == 255 and not (first + i) & 7:
+            i += 8
+            continue
+        if not byte >> ((first + i) & 7) & 1:
+            value = said[i] * scale + offset
+            outside -= (value < low) | (value > high)
+            out[i] = np.nan
+        i += 1
     return outside
 
 

@@ -19,7 +19,7 @@ class Needs:
 
     numeric: the names whose decimal comma and thousands' marks are to be read. numbers: those that nothing but a
     channel asks for, without words of its own; nothing: the texts that mean "not measured" in them. moments: those that
-    nothing but a time asks for that is told as a number.
+    nothing but a time asks for that is told as a number. words: those that templates alone ask for: few different ones.
     """
 
     names: frozenset[str]
@@ -28,6 +28,7 @@ class Needs:
     numbers: frozenset[str] = frozenset()
     nothing: tuple[str, ...] = ()
     moments: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
     def asks_for(self, name: str) -> bool:
         """Whether a column is one of these."""
@@ -42,7 +43,10 @@ def needs(source: SourceSpec, mapping: SourceMap) -> Needs:
     patterns = source.spread.columns if source.spread else ()
     plain = frozenset(_plain(source, mapping)) & names - keys if not patterns else frozenset()
     moments = _moments(source, mapping) & names - keys
-    return Needs(frozenset(names), frozenset(_numeric(source, mapping)), patterns, plain, mapping.missing, moments)
+    numeric = frozenset(_numeric(source, mapping))
+    others = {*_channels(source, mapping), *_times(source), *_columns(source), *keys}
+    words = frozenset() if patterns else frozenset(_templates(source)) & names - others
+    return Needs(frozenset(names), numeric, patterns, plain, mapping.missing, moments, words)
 
 
 def _plain(source: SourceSpec, mapping: SourceMap) -> set[str]:

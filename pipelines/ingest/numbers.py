@@ -21,10 +21,12 @@ from pipelines.ingest.fields import encoded
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.uint8]
 Bad = list[tuple[int, tuple[str, str]]]
 """Where a cell was not believed, and why: rule and reason."""
 
 _PLAIN = f"^{NUMBER}$"
+_ALL = np.empty(0, dtype=np.uint8)  # every cell says something
 
 
 def channel_values(
@@ -33,12 +35,14 @@ def channel_values(
     """(n,) canonical values of one channel, NaN where not measured or not believed. verdicts: the vendor's own."""
     from pipelines.ingest import kernels  # numba: only where it computes
 
-    told, texts = _read(cells, mapped, source)
+    told, valid, first, texts = _said(cells, mapped, source)
     bad: Bad = [(place, not_a_number(text)) for place, text in texts.items()]
     values = np.empty(len(told), dtype=np.float32)
-    outside = kernels.canonical(told, mapped.scale, mapped.offset, channel.min, channel.max, values)
-    for place in np.flatnonzero(np.isnan(values) & ~np.isnan(told)).tolist() if outside else ():
-        bad.append((place, out_of_range(float(told[place] * mapped.scale + mapped.offset), channel)))
+    outside = kernels.canonical(told, valid, first, mapped.scale, mapped.offset, channel.min, channel.max, values)
+    if outside:
+        known = ~np.isnan(told) & (_bits(valid, first, len(told)) if len(valid) else True)
+        for place in np.flatnonzero(np.isnan(values) & known).tolist():
+            bad.append((place, out_of_range(float(told[place] * mapped.scale + mapped.offset), channel)))
     if verdicts is not None:
         said = encoded(verdicts)
         judged = [key_of(word) in mapped.good for word in said.words]
@@ -48,6 +52,21 @@ def channel_values(
         bad += [(int(place), bad_quality(words[said.codes[place]])) for place in np.flatnonzero(doubted)]
         values[doubted] = np.nan
     return values, bad
+
+
+def _said(cells: pa.Array, mapped: FieldMap, source: SourceMap) -> tuple[Any, Codes, int, dict[int, str]]:
+    """Values in the vendor's unit, the bits of those that are there and the first of these (see `kernels.canonical`),
+    and the text of those cells that are no number."""
+    if pa.types.is_float64(cells.type) and not mapped.codes and not missing_codes(source.missing + mapped.missing)[1]:
+        bits, data = cells.buffers()
+        values = np.frombuffer(data, dtype=np.float64)[cells.offset : cells.offset + len(cells)]
+        return values, _ALL if bits is None else np.frombuffer(bits, dtype=np.uint8), cells.offset, {}
+    values, texts = _read(cells, mapped, source)
+    return values, _ALL, 0, texts
+
+
+def _bits(valid: Codes, first: int, count: int) -> NDArray[np.bool_]:
+    return np.unpackbits(valid, bitorder="little")[first : first + count].astype(np.bool_)
 
 
 def _read(cells: pa.Array, mapped: FieldMap, source: SourceMap) -> tuple[Floats, dict[int, str]]:

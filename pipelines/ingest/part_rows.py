@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines.ingest import schema
 from pipelines.ingest.batch import UNSAID
-from pipelines.ingest.extents import Extent, read_extent
+from pipelines.ingest.extents import Bytes, Extent, read_extent, row_bytes, views
 from pipelines.ingest.runs import KEYS, TOTAL, UPLOADED, Columns, Index, Origin
 
 File = tuple[str, str]
@@ -35,17 +36,15 @@ class PartRows:
         return len(self.keys["time"])
 
     def chosen(self, order: NDArray[np.int64]) -> PartRows:
-        """The rows in `order`, in that order. Takes the values' memory over: this object is not to be used again."""
+        """The rows in `order`, in that order. Takes the memory over: this object is not to be used again."""
         from pipelines.ingest import kernels  # numba: only where it computes
 
-        keys = {}
-        for name, column in self.keys.items():
-            keys[name] = np.empty(len(order), dtype=column.dtype)
-            kernels.take(column, order, keys[name])
-        row = np.empty(len(order), dtype=np.float32)
-        for column in self.values:
-            kernels.take(column, order, row)
-            column[: len(order)] = row
+        columns = (*self.keys.values(), *self.values)
+        aside = {kind: np.empty(len(order), dtype=kind) for kind in {column.dtype for column in columns}}
+        for column in columns:
+            kernels.take(column, order, aside[column.dtype])
+            column[: len(order)] = aside[column.dtype]
+        keys = {name: column[: len(order)] for name, column in self.keys.items()}
         return PartRows(self.devices, self.origins, keys, self.values[:, : len(order)])
 
     def copied(self, order: NDArray[np.int64]) -> PartRows:
@@ -61,15 +60,18 @@ def load(
     replaced: frozenset[File],
     held: Columns,
 ) -> PartRows:
-    """All rows of a part: those of the runs, and the stored ones whose raw file is not replaced.
+    """All rows of a part: those of the runs, and the stored ones whose raw file is not replaced. They last until this
+    thread loads the next part.
 
     stored: files whose columns stand side by side; those that do not exist are skipped.
     """
     known = [_still_valid(paths, replaced) for paths in stored if all(path.is_file() for path in paths)]
     total = sum(e.stop - e.start for e in extents) + sum(len(table) for table in known)
-    keys = {name: np.empty(total, dtype=kind) for name, kind in held.keys.items()}
-    values = np.empty((len(held.channels), total), dtype=np.float32)
-    columns = keys | dict(zip(held.channels, values, strict=True))
+    memory = _memory(total * row_bytes(held.kinds))
+    columns = views(memory, total, held.kinds)
+    keys = {name: columns[name] for name in held.keys}
+    channels = len(held.channels)  # the last columns
+    values = memory[len(memory) - 4 * channels * total :].view(np.float32).reshape(channels, total)
     devices, origins = _codes(index.devices), _codes(index.origins)
     at = 0
     for extent in extents:
@@ -86,6 +88,21 @@ def load(
     names, keys["device"] = _ranked(list(devices), keys["device"], key=str)
     who, keys["origin"] = _ranked(list(origins), keys["origin"], key=_by_words)
     return PartRows(names, who, keys, values)
+
+
+_THREAD = threading.local()
+
+
+def _memory(size: int) -> Bytes:
+    """Bytes of this thread's own, used again and again: fresh memory costs more than what is done with it."""
+    held: Bytes = getattr(_THREAD, "memory", _NOTHING)
+    if len(held) < size:
+        _THREAD.memory = _NOTHING  # first let go of the old
+        _THREAD.memory = held = np.empty(size, dtype=np.uint8)
+    return held[:size]
+
+
+_NOTHING: Bytes = np.empty(0, dtype=np.uint8)
 
 
 def said(rows: PartRows, channels: tuple[str, ...]) -> pa.Table:

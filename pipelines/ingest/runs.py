@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from fleetloop_edge.mapping import SourceMap
 from pipelines.ingest.batch import ABOUT, UNSAID, Batch, Rows, Words
-from pipelines.ingest.extents import Bytes, Extent, views
+from pipelines.ingest.extents import Bytes, Extent, row_bytes, views
 from pipelines.ingest.store import bucket_of, span_kind
 from pipelines.params import DatasetSpec, Storage
 
-RUN_ROWS = 1 << 19
+RUN_ROWS = 1 << 17
 HELD = 128 << 20
 """Bytes of runs that are kept in memory; later ones are written."""
 
@@ -252,7 +252,7 @@ def _sorted(
     first, width = int(span.min()), int(span.max() - span.min()) + 1
     key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
     places, starts = kernels.places_by_key(key, storage.buckets * width)
-    size = rows * sum(np.dtype(kind).itemsize for kind in kinds.values())
+    size = rows * row_bytes(kinds)
     run = spare[:size] if len(spare) >= size else np.empty(size, dtype=np.uint8)
     for name, out in views(run, rows, kinds).items():
         at = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,12 +20,13 @@ Ints = NDArray[np.int64]
 class Table:
     """The well-formed records of a file, by column, and the others.
 
-    columns: name -> (n,) its cells, text or, in formats that have them, numbers and times; null: nothing said. record:
-    (n,) the number of each record in its file (its line, from 1). place: (n,) which record of the file it is, from 1
-    (header and blank lines are none). raw: the bytes of one of the n.
+    columns: name -> (n,) its cells, text (or codes into its words) or, in formats that have them, numbers and times;
+    null: nothing said; a format may read a column only when it is asked for. record: (n,) the number of each record in
+    its file (its line, from 1). place: (n,) which record of the file it is, from 1 (header and blank lines are none).
+    raw: the bytes of one of the n.
     """
 
-    columns: dict[str, pa.Array]
+    columns: Mapping[str, pa.Array]
     record: Ints
     place: Ints
     raw: Callable[[int], bytes]

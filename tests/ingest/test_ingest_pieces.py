@@ -95,14 +95,14 @@ def test_parquet_in_pieces_is_the_whole(tmp_path: Path, monkeypatch: pytest.Monk
     spec = dataset(table_source(files="*", decoder="parquet"))
     columns = {name: [line[name] for line in records(100)[:100]] for name in records(1)[0]}
     found = []
-    for rows in (parquet.ROWS, 7):
+    for rows in (parquet.ROWS, 30, 7):  # small row groups, one that is read by column, and a large one
         monkeypatch.setattr(parquet, "ROWS", rows)
         here = Checkout(tmp_path / str(rows), spec)
         here.write("a.parquet", b"")
         pq.write_table(pa.table(columns), here.place.raw("some") / "a.parquet", row_group_size=30)
         here.ingest()
         found.append((here.place.room("some", "ingest") / "tables" / "rows" / "manifest.json").read_bytes())
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 PEAK = r"""
