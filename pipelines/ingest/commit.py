@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.files import fsync, write_json
@@ -34,6 +37,16 @@ class Change:
     def drop(self, name: str) -> None:
         """Let folder/name vanish, if it is there."""
         self._dropped.add(name)
+
+    @contextmanager
+    def settling(self) -> Iterator[Callable[[str], None]]:
+        """`settle(name)`: a new file is whole; send it to the disk while others are being made. `commit` finds
+        little left to wait for."""
+        with ThreadPoolExecutor(1) as pool:
+            pending: list[Future[None]] = []
+            yield lambda name: pending.append(pool.submit(fsync, self.work / _STAGED / name))
+            for each in pending:
+                each.result()
 
     def commit(self) -> None:
         """Make the change. What is equal to the file in place leaves that file alone."""

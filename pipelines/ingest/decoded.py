@@ -25,20 +25,35 @@ from pipelines.params import SourceSpec
 
 
 @dataclass
+class Counts:
+    """Of a file's records: how many there are, how many were set aside whole, and how many single cells were."""
+
+    records: int = 0
+    whole: int = 0
+    cells: int = 0
+
+    def add(self, origin: Joined) -> None:
+        """Count a batch's share; the rows of a record, and all that was set aside of it, are in one batch."""
+        self.records += origin.records
+        self.whole += whole_records(origin.quarantined)
+        self.cells += cells(origin.quarantined)
+
+
+@dataclass
 class Decoded:
     """What came of one raw file, and of those joined to it.
 
-    rows: decoded, and not too old. origins: the accounting of each file. placed: records that have such rows; None
-    where rows come of several records: then `shares` (file, row, record) says of which. expired: by file, records all
-    of whose rows are too old. span: oldest and newest row, microseconds, too old or not. quarantine: as in
-    schema.QUARANTINE. told: tables of events and labels that the rows' own columns tell.
+    rows: decoded, and not too old. counts: by file. placed: records that have such rows; None where rows come of
+    several records: then `shares` (file, row, record) says of which. expired: by file, records all of whose rows are
+    too old. span: oldest and newest row, microseconds, too old or not. quarantine: as in schema.QUARANTINE. told:
+    tables of events and labels that the rows' own columns tell.
     """
 
     source: str
     file: RawFile
     rows: int = 0
     placed: int | None = 0
-    origins: list[Joined] = field(default_factory=list)
+    counts: dict[str, Counts] = field(default_factory=dict)
     shares: list[pd.DataFrame] = field(default_factory=list)
     quarantine: list[pd.DataFrame] = field(default_factory=list)
     expired: dict[str, int] = field(default_factory=dict)
@@ -84,7 +99,7 @@ def _enter(found: Decoded, whole: Batch, version: str, runs: Runs, cutoffs: Cuto
         file = found.file if origin.file == found.file.name else found.file.beside(origin.file)
         if origin.quarantined:
             found.quarantine.append(entries_of(found.source, file, origin.quarantined, version, rows))
-        found.origins.append(origin)
+        found.counts.setdefault(origin.file, Counts()).add(origin)
     if simple:
         placed = runs.add(batch)
         found.placed = None if found.placed is None else found.placed + placed
@@ -116,23 +131,19 @@ def file_lines(found: Sequence[Decoded], version: dict[str, str], digests: dict[
     """A line of schema.FILES for each file, its fate still open."""
     lines = []
     for one in found:
-        of: dict[str, list[Joined]] = {}
-        for origin in one.origins:
-            of.setdefault(origin.file, []).append(origin)
-        for name, origins in of.items():
-            entries = [entry for origin in origins for entry in origin.quarantined]
+        for name, counts in one.counts.items():
             lines.append(
                 {
                     "source": one.source,
                     "file": name,
-                    "records": sum(origin.records for origin in origins),
-                    "cells_quarantined": cells(entries),
+                    "records": counts.records,
+                    "cells_quarantined": counts.cells,
                     "sha256": digests.get(name) or sha256_of(one.file.beside(name).path),
                     "mapping": version[one.source],
                     "lead": one.file.name,
                     "rows": one.rows if name == one.file.name else 0,
                     "placed": -1 if one.placed is None else one.placed,
-                    "whole": whole_records(entries),
+                    "whole": counts.whole,
                     "expired": one.expired.get(name, 0),
                     "oldest": _moment(one.span, 0),
                     "newest": _moment(one.span, 1),

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from fleetloop_edge.mapping import SourceMap
 from pipelines.errors import DataError, ParamsError
@@ -53,11 +56,25 @@ def ingest(name: str, dataset: DatasetSpec, raw: Path, tables: Path, compute: Co
     mapping = versions(dataset)
     listed = [(key, file) for key, some in files.items() for file in some]
     cutoffs = read_cutoffs(raw / LEDGER)
-    plan = make_plan(listed, stored, dataset, _engine(room) == code, cutoffs)
+    compute = compute or Compute()
+    plan = make_plan(listed, stored, dataset, _engine(room) == code, cutoffs, compute.threads)
     if not plan.nothing or (stored is not None and stored.cutoffs != cutoffs):
         run = Run(dataset, raw, tables, maps, files, mapping, plan, stored, cutoffs)
-        _renew(run, code, compute or Compute())
+        with _one_allocator():
+            _renew(run, code, compute)
     return report(tables, dataset)
+
+
+@contextmanager
+def _one_allocator() -> Iterator[None]:
+    """Arrow takes its memory where numpy does. Pages that two allocators give back and fetch anew, each for itself,
+    took two threads a sixth of their CPU: the kernel's, so that they waited for each other."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 @dataclass(frozen=True)
@@ -92,9 +109,9 @@ def _renew(run: Run, code: str, compute: Compute) -> None:
     runs = Runs(run.work / "runs", columns, run.dataset.storage, held)
     with ThreadPoolExecutor(compute.threads) as pool:
         decoded = list(pool.map(lambda fresh: _decode(run, runs, *fresh), _of_rows(run)))
-    runs.flush()
-    with workers(compute) as each:
-        written = _written(each, run, _jobs(run, runs, staged))
+    runs.finish()
+    with workers(compute) as each, change.settling() as settle:
+        written = _written(each, run, _jobs(run, runs, staged), settle)
     old = run.stored.entries if run.stored and not run.plan.anew else {}
     entries = {**old, **{f"{part.name}.parquet": part.entry for part in written}}
     entries = {name: entry for name, entry in sorted(entries.items()) if entry is not None}
@@ -143,17 +160,24 @@ def _decode(run: Run, runs: Runs, key: str, file: RawFile) -> Decoded:
     return decode_file(file, source, run.maps[key], version, channels, runs, run.cutoffs)
 
 
-def _written(each: Each, run: Run, jobs: list[Job]) -> list[Written]:
-    """jobs: of all parts, untouched ones too. Those without counters stand each for itself."""
+def _written(each: Each, run: Run, jobs: list[Job], settle: Callable[[str], None]) -> list[Written]:
+    """jobs: of all parts, untouched ones too. Those without counters stand each for itself. settle: is told of each
+    file of rows that is written."""
     state = read_state(run.base)
     void = [key in run.plan.void for key in zip(state["parts"]["source"], state["parts"]["file"], strict=True)]
     dropped = set(state["parts"]["part"][void])
     touched = [job for job in jobs if job.extents or job.name in dropped]
     touched.sort(key=lambda job: _size(job.extents), reverse=True)
-    if not any(job.columns.counters for job in jobs):
-        return list(each(write_part, touched))
-    found = each(write_chain, chains(touched, jobs, state["counters"]))
-    return [part for some in found for part in some]
+    if any(job.columns.counters for job in jobs):
+        found = (part for some in each(write_chain, chains(touched, jobs, state["counters"])) for part in some)
+    else:
+        found = (part for part in each(write_part, touched))
+    written = []
+    for part in found:
+        written.append(part)
+        if part.entry:
+            settle(f"{run.tables.name}/{ROWS}/{part.name}.parquet")
+    return written
 
 
 def _jobs(run: Run, runs: Runs, staged: Path) -> list[Job]:

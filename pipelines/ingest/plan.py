@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,14 @@ def known(tables: Path, dataset: DatasetSpec, columns: Columns) -> Known | None:
 
 
 def make_plan(
-    run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset: DatasetSpec, same: bool, cutoffs: Cutoffs
-) -> Plan:
+    run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset: DatasetSpec, same: bool, cutoffs: Cutoffs,
+    threads: int = 1,
+) -> Plan:  # fmt: skip
     """run: source and file of this run, all of them; same: the code is the one that made what is stored."""
     listed = list(run)
-    digests = {file.name: store.sha256_of(file.path) for _, file in listed}
+    with ThreadPoolExecutor(threads) as pool:
+        found = pool.map(store.sha256_of, [file.path for _, file in listed])
+        digests = {file.name: digest for (_, file), digest in zip(listed, found, strict=True)}
     if stored is None or not same:
         return Plan(listed, frozenset(), True, digests)
     f = stored.files

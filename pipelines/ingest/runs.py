@@ -157,7 +157,7 @@ class Runs:
         return records
 
     def flush(self) -> None:
-        """Write what waits. To be called once more when all batches are in."""
+        """Write what waits."""
         with self._lock:
             pieces, self._waiting = self._waiting, []
             path = self._folder / f"{self._count}.run"
@@ -176,9 +176,14 @@ class Runs:
         rows = sum(len(piece["time"]) for piece in pieces)
         with self._lock:
             if not held:
-                self._spare.append(run)
+                self._spare.append(run if run.base is None else run.base)
             for part, (start, stop) in bounds.items():
                 self.parts.setdefault(part, []).append(Extent(run if held else path, rows, start, stop))
+
+    def finish(self) -> None:
+        """Write what still waits, and give back the memory that served: all batches are in."""
+        self.flush()
+        self._spare.clear()
 
     def index(self) -> Index:
         """What the codes in the runs mean."""
@@ -253,7 +258,9 @@ def _sorted(
     key = (buckets[_joined(pieces, "device", np.int32)] * np.int32(width) + (span - np.int32(first))).astype(np.int32)
     places, starts = kernels.places_by_key(key, storage.buckets * width)
     size = rows * row_bytes(kinds)
-    run = spare[:size] if len(spare) >= size else np.empty(size, dtype=np.uint8)
+    if len(spare) < size:
+        spare = np.empty(size + size // 4, dtype=np.uint8)  # the next run may be longer; what is not used costs nothing
+    run = spare[:size]
     for name, out in views(run, rows, kinds).items():
         at = 0
         for piece in pieces:

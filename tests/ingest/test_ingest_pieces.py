@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.ingest import parquet, source_files, unpack
+from pipelines.ingest.compile import channels_of, compile_source
 from pipelines.ingest.decimal_kernel import decimal
+from pipelines.ingest.decoded import decode_file
+from pipelines.ingest.expiry import Cutoffs
+from pipelines.ingest.runs import Columns, Runs
+from pipelines.ingest.source_files import RawFile
 from tests.builders.raw import Checkout, dataset, table, table_source
 
 T = 1_700_000_000
@@ -103,6 +109,21 @@ def test_parquet_in_pieces_is_the_whole(tmp_path: Path, monkeypatch: pytest.Monk
         here.ingest()
         found.append((here.place.room("some", "ingest") / "tables" / "rows" / "manifest.json").read_bytes())
     assert found[0] == found[1] == found[2]
+
+
+def test_what_is_kept_of_a_file_does_not_grow_with_its_rows(tmp_path: Path) -> None:
+    spec = dataset(table_source(decoder="parquet"))
+    mapping = compile_source("s", spec.sources["source0"], spec)
+    kept = []
+    for pieces in (2, 6):
+        path = tmp_path / f"{pieces}.parquet"
+        rows = big_file(path, "parquet", pieces)
+        runs = Runs(tmp_path / f"runs-{pieces}", Columns(tuple(spec.channels)), spec.storage)
+        source, channels = spec.sources["source0"], channels_of(spec)
+        found = decode_file(RawFile(path, path.name), source, mapping, "v", channels, runs, Cutoffs())
+        assert found.rows == rows
+        kept.append(len(pickle.dumps(found)))
+    assert kept[1] < kept[0] + 100
 
 
 PEAK = r"""
