@@ -56,7 +56,7 @@ def test_the_drift_s_event_starts_a_governed_retraining_which_the_timeline_names
     kinds = [line["kind"] for line in told]
     assert kinds[0] == "published" and kinds.count("ordered") == 2
     (answer,) = [line for line in told[1:] if line["kind"] in ("published", "held", "refused")]
-    assert "new regime" in answer["cause"] and answer["run"]["name"] == "pumps-drift"
+    assert "new regime" in answer["cause"] and answer["run"]["name"] == "pumps-retrain-drift"
     assert answer["run"]["link"].endswith(answer["run"]["id"])
     releases = history(open_store(Place(folder)), "pumps")
     causes = {release.version: release.facts["cause"] for release in releases}
