@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from flows.papers import lock_path
+from pipelines.files import Place
 from pipelines.report.colours import css
 
 _PLAIN = "text/plain; charset=utf-8"
@@ -74,8 +76,8 @@ def _run(folder: Path, run: Path, prefect: str) -> Iterator[str]:
         use_case = report.parent.name
         yield _link(folder, report, f"{use_case}: lap report")
         for path, words in (
-            (run / "data" / use_case / "evaluate" / "card" / "card.md", "model card"),
-            (run / f"{use_case}-dvc-lock.diff", "change of dvc.lock"),
+            (Place(run).room(use_case, "evaluate") / "card" / "card.md", "model card"),
+            (lock_path(run, use_case), "change of dvc.lock"),
         ):
             if path.exists():
                 yield _link(folder, path, words)

@@ -93,7 +93,7 @@ def known(tables: Path, dataset: DatasetSpec, columns: Columns) -> Known | None:
 
 def make_plan(
     run: Iterable[tuple[str, RawFile]], stored: Known | None, dataset: DatasetSpec, same: bool, cutoffs: Cutoffs,
-    threads: int = 1,
+    threads: int,
 ) -> Plan:  # fmt: skip
     """run: source and file of this run, all of them; same: the code is the one that made what is stored."""
     listed = list(run)
